@@ -1,1 +1,23 @@
-//! Being built.
+//! The words of the product: ids, decimals, spec definitions, queue messages, file facts, errors.
+//!
+//! Everything here is a value. This crate must never know of async, I/O, a clock, the environment, SQL or AWS;
+//! time and random bytes come in as arguments. Start at [`spec`] for what a dataset is, at [`facts`] for the
+//! life of a file, and at [`message`] for what travels between the functions.
+
+pub mod decimal;
+pub mod definition;
+pub mod facts;
+pub mod failure;
+pub mod field;
+pub mod ids;
+pub mod message;
+pub mod name;
+pub mod object_key;
+pub mod page;
+pub mod principal;
+pub mod row_error;
+
+pub use decimal::Decimal;
+pub use failure::{Failure, FailureKind};
+pub use ids::{ContributionId, FileId, FileVersion};
+pub use name::Name;

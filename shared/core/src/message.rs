@@ -1,0 +1,175 @@
+//! Versioned payloads of the queues.
+//!
+//! The ingest queue carries S3's own notifications beside [`IngestMessage`]; every other queue carries one of these.
+//! A payload names ids and nothing that could have changed since: who handles it reads the facts. Unknown members
+//! are tolerated, an unknown *version* is retried by a newer reader, never thrown away.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::FileVersion;
+use crate::name::Name;
+
+/// The version of every payload written by this build.
+pub const MESSAGE_VERSION: u32 = 1;
+
+/// A payload with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope<T> {
+    /// The payload's version, [`MESSAGE_VERSION`].
+    pub v: u32,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub message: T,
+}
+
+impl<T> Envelope<T> {
+    /// Wraps a payload in this build's version.
+    pub fn new(message: T) -> Self {
+        Self {
+            v: MESSAGE_VERSION,
+            message,
+        }
+    }
+}
+
+/// The queues that carry work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Queue {
+    /// Objects that have arrived.
+    Ingest,
+    /// Ranges of large objects.
+    Chunk,
+    /// Aggregation and dimension loads.
+    Perf,
+    /// Facts that have changed, and reminders.
+    Status,
+}
+
+impl Queue {
+    /// All queues.
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status];
+
+    /// The queue as it is written in the outbox.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Chunk => "chunk",
+            Self::Perf => "perf",
+            Self::Status => "status",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.as_str() == text)
+    }
+}
+
+/// Ingest queue: "this file version's object is there", sent when a file is driven on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum IngestMessage {
+    /// Plan and validate the file version's object.
+    IngestFile {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+    },
+}
+
+/// A range of an object that starts and ends at record boundaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkRange {
+    /// The chunk's number, from 0.
+    pub chunk: u32,
+    /// Offset of the first byte.
+    pub start: u64,
+    /// Offset after the last byte.
+    pub end: u64,
+    /// Number of the first record in it, from 1.
+    pub first_record: u64,
+    /// Physical line on which that record starts.
+    pub first_line: u64,
+}
+
+/// Chunk queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ChunkMessage {
+    /// Validate a range of a large object.
+    ValidateChunk {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+        /// The range.
+        range: ChunkRange,
+    },
+}
+
+/// Perf queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PerfMessage {
+    /// Bring a file version's contribution into a dataset.
+    Aggregate {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+        /// The dataset.
+        dataset: Name,
+    },
+    /// Load a dimension file version and publish it.
+    LoadDimension {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+    },
+}
+
+/// Status queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StatusMessage {
+    /// Facts of the file version have changed: store the status that follows from them.
+    FactsChanged {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+    },
+    /// Look whether the file version's outbox was sent, and send what was not.
+    Reminder {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Envelope, PerfMessage};
+    use crate::ids::{FileId, FileVersion};
+    use crate::name::Name;
+
+    #[test]
+    fn a_payload_is_flat_and_versioned() {
+        let file = FileVersion {
+            file_id: FileId::from_time_and_random(0, [0; 10]),
+            version: 3,
+        };
+        let message = PerfMessage::Aggregate {
+            file,
+            dataset: Name::parse("d").unwrap(),
+        };
+        let text = serde_json::to_string(&Envelope::new(message.clone())).unwrap();
+        assert_eq!(
+            text,
+            r#"{"v":1,"kind":"aggregate","file_id":"00000000-0000-7000-8000-000000000000","version":3,"dataset":"d"}"#
+        );
+        let with_more = text.replace(r#""version":3"#, r#""version":3,"later":true"#);
+        let read: Envelope<PerfMessage> = serde_json::from_str(&with_more).unwrap();
+        assert_eq!(read, Envelope::new(message));
+    }
+}
