@@ -1,0 +1,199 @@
+//! Reading datasets and dimensions: KPI queries, keyset pages, what waits for a dimension.
+
+use millrace_core::definition::SpecKind;
+use millrace_core::failure::Failure;
+use millrace_core::field::FieldType;
+use millrace_core::name::Name;
+use serde::{Deserialize, Serialize};
+
+use crate::selection::{CellTable, DimensionTable, Grouping, OutputColumn, Selection, SelectionError};
+use crate::{Statement, Store, Value};
+
+/// A KPI query.
+#[derive(Debug, Clone, Default)]
+pub struct KpiQuery {
+    /// What the answer is grouped by.
+    pub grouping: Grouping,
+    /// Columns and the values that they may have; a column is named once.
+    pub filters: Vec<(Name, Vec<String>)>,
+    /// First day (`YYYY-MM-DD`), inclusive.
+    pub from: Option<String>,
+    /// Last day, exclusive.
+    pub to: Option<String>,
+    /// The row key after which the page starts.
+    pub after: Option<String>,
+    /// The most rows.
+    pub limit: u32,
+}
+
+/// A page of an answer. Values are exact texts, or none for null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The columns.
+    pub columns: Vec<OutputColumn>,
+    /// The rows, each with its row key.
+    pub rows: Vec<(String, Vec<Option<String>>)>,
+}
+
+/// Cells that wait for rows of their dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// How many dimension keys are missing.
+    pub keys: u64,
+    /// How many cells wait for them.
+    pub cells: u64,
+    /// How many rows those were made from.
+    pub rows: u64,
+    /// The first ten of the keys.
+    pub examples: Vec<String>,
+}
+
+/// Why a reading failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The question does not fit the dataset.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The database.
+    #[error("the database could not answer")]
+    Database(#[source] Failure),
+}
+
+impl Store {
+    /// A page of KPI figures.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the query does not fit the dataset or the database fails.
+    pub async fn query_kpi(
+        &self,
+        cells: &CellTable,
+        dimension: Option<&DimensionTable>,
+        query: &KpiQuery,
+    ) -> Result<Answer, ReadError> {
+        let selection = Selection::new(cells, dimension)?;
+        let mut conditions = Vec::new();
+        let mut bound: Vec<(String, Value)> = Vec::new();
+        for (at, (name, values)) in query.filters.iter().enumerate() {
+            let (expression, field_type) = selection.column(name)?;
+            conditions.push(format!(
+                "{expression} in (select v::{} from jsonb_array_elements_text(cast(:filter{at} as jsonb)) as x (v))",
+                field_type.sql_type()
+            ));
+            bound.push((
+                format!("filter{at}"),
+                serde_json::json!(values).to_string().into(),
+            ));
+        }
+        for (name, operator, day) in [("from_day", ">=", &query.from), ("to_day", "<", &query.to)] {
+            if let Some(day) = day {
+                conditions.push(format!(
+                    "{} {operator} cast(:{name} as date)",
+                    selection.date_column()?
+                ));
+                bound.push((name.to_owned(), day.as_str().into()));
+            }
+        }
+        let columns = selection.columns(&query.grouping)?;
+        let mut statement = Statement::new(selection.page(&query.grouping, &conditions)?)
+            .bind("after", query.after.clone())
+            .bind("limit", query.limit);
+        for (name, value) in bound {
+            statement = statement.bind(name, value);
+        }
+        let rows = self.rows(statement).await.map_err(ReadError::Database)?;
+        Ok(Answer {
+            columns,
+            rows: keyed_rows(rows.rows),
+        })
+    }
+
+    /// What waits for rows of the dataset's dimension.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the dimension is missing or the database fails.
+    pub async fn waiting(
+        &self,
+        cells: &CellTable,
+        dimension: Option<&DimensionTable>,
+    ) -> Result<Waiting, ReadError> {
+        match Selection::new(cells, dimension)?.waiting() {
+            None => Ok(Waiting::default()),
+            Some(text) => {
+                let waiting = self
+                    .json(Statement::new(text))
+                    .await
+                    .map_err(ReadError::Database)?;
+                Ok(waiting.unwrap_or_default())
+            }
+        }
+    }
+
+    /// A page of a dimension's visible rows, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_dimension_rows(
+        &self,
+        dimension: &DimensionTable,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Answer, Failure> {
+        let fields = &dimension.definition.fields;
+        let texts: Vec<String> = (1..=fields.len())
+            .map(|number| format!("c{number}::text"))
+            .collect();
+        let text = format!(
+            "select row_key, {} from {} where is_visible \
+             and (cast(:after as text) is null or row_key > cast(:after as text)) \
+             order by row_key limit cast(:limit as integer)",
+            texts.join(", "),
+            dimension.table()
+        );
+        let rows = self
+            .rows(Statement::new(text).bind("after", after).bind("limit", limit))
+            .await?;
+        let column = |name: &Name, field_type: FieldType| OutputColumn {
+            name: name.clone(),
+            field_type,
+        };
+        let columns = fields
+            .iter()
+            .map(|field| column(&field.name, field.field_type))
+            .collect();
+        Ok(Answer {
+            columns,
+            rows: keyed_rows(rows.rows),
+        })
+    }
+
+    /// Whether a spec of that kind and name exists.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn has_spec(&self, kind: SpecKind, name: &str) -> Result<bool, Failure> {
+        let text = "select exists (select from spec.spec where kind = cast(:kind as text) and name = cast(:name as text))";
+        let rows = self
+            .rows(
+                Statement::new(text)
+                    .bind("kind", kind.as_str())
+                    .bind("name", name),
+            )
+            .await?;
+        Ok(rows.into_first_value() == Some(Value::Bool(true)))
+    }
+}
+
+fn keyed_rows(rows: Vec<Vec<Value>>) -> Vec<(String, Vec<Option<String>>)> {
+    let text = |value: Value| match value {
+        Value::Null => None,
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Long(number) => Some(number.to_string()),
+        Value::Text(text) => Some(text),
+    };
+    let keyed = rows.into_iter().map(|row| {
+        let mut values = row.into_iter().map(text);
+        let key = values.next().flatten().unwrap_or_default();
+        (key, values.collect())
+    });
+    keyed.collect()
+}

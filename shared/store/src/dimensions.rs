@@ -1,0 +1,96 @@
+//! Dimensions: staging rows and publishing them at once.
+
+use millrace_core::failure::Failure;
+use millrace_core::ids::{ContributionId, FileVersion};
+use millrace_core::name::Name;
+use serde::Deserialize;
+
+use crate::contributions::ContributionState;
+use crate::{Statement, Store};
+
+/// A dimension file version that is to be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PendingLoad {
+    /// Its contribution.
+    pub contribution_id: ContributionId,
+    /// Where it stands.
+    pub state: ContributionState,
+    /// The dimension.
+    pub dimension: Name,
+}
+
+/// What became of a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum PublishOutcome {
+    /// Published now.
+    Applied,
+    /// Settled before: nothing was changed.
+    AlreadySettled,
+    /// A later version of the file was published before.
+    Superseded,
+    /// Rows repeat a key: the file version was refused, with the count.
+    Refused,
+    /// Part of the stage is gone: stage anew.
+    IncompleteStage,
+}
+
+impl Store {
+    /// The load that a dimension file version asks for.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn load_pending_load(&self, file: FileVersion) -> Result<Option<PendingLoad>, Failure> {
+        let statement = Statement::new(
+            "select jsonb_build_object('contribution_id', contribution_id, 'state', state, 'dimension', target)::text \
+             from ingestion.contribution where target_kind = 'dimension' \
+             and file_id = cast(:file_id as uuid) and version = cast(:version as integer)",
+        );
+        let bound = statement
+            .bind("file_id", file.file_id.to_string())
+            .bind("version", file.version);
+        self.json(bound).await
+    }
+
+    /// Stages a chunk of rows (`[record, [cell, …]]`); a repeat adds nothing.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn stage_dimension_rows(
+        &self,
+        contribution_id: ContributionId,
+        stage_id: &str,
+        json: String,
+    ) -> Result<(), Failure> {
+        let statement = Statement::new(
+            "select ingestion.stage_dimension_rows(cast(:contribution_id as uuid), cast(:stage_id as uuid), \
+             cast(:rows as jsonb))",
+        );
+        let bound = statement
+            .bind("contribution_id", contribution_id.to_string())
+            .bind("stage_id", stage_id)
+            .bind("rows", json);
+        self.rows(bound).await.map(|_| ())
+    }
+
+    /// Publishes a staged dimension file version exactly once.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn publish_dimension(
+        &self,
+        contribution_id: ContributionId,
+        stage_id: &str,
+        rows_staged: u64,
+    ) -> Result<PublishOutcome, Failure> {
+        let statement = Statement::new(
+            "select ingestion.publish_dimension(cast(:contribution_id as uuid), cast(:stage_id as uuid), \
+             cast(:rows_staged as bigint))::text",
+        );
+        let bound = statement
+            .bind("contribution_id", contribution_id.to_string())
+            .bind("stage_id", stage_id)
+            .bind("rows_staged", rows_staged);
+        self.expect_json(bound.continuing_after_timeout()).await
+    }
+}

@@ -1,0 +1,381 @@
+//! Files: registering versions, the chunk fan-in, facts and listings.
+
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::{FileFacts, Mode};
+use millrace_core::failure::Failure;
+use millrace_core::ids::{FileId, FileVersion, Version};
+use millrace_core::name::Name;
+use millrace_core::row_error::{FileError, RowCounts};
+use serde::{Deserialize, Serialize};
+
+use crate::{Statement, Store, Value};
+
+/// A version to be registered.
+#[derive(Debug, Clone)]
+pub struct NewVersion<'a> {
+    /// Dimension, event or dataset, and its name; ignored where `file_id` is given.
+    pub spec: (SpecKind, &'a str),
+    /// The provider's name for the file; ignored where `file_id` is given.
+    pub file_name: &'a str,
+    /// How it changes the data.
+    pub mode: Mode,
+    /// The file to replace or delete, when known by id.
+    pub file_id: Option<FileId>,
+    /// The id that a new file gets.
+    pub new_file_id: FileId,
+    /// Who sends it.
+    pub client_id: &'a str,
+    /// The caller's idempotency key and the hash of the request.
+    pub idempotency: Option<(&'a str, &'a str)>,
+}
+
+/// A version that was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RegisteredVersion {
+    /// The file and the version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// The kind of its spec.
+    pub ingestion_type: SpecKind,
+    /// The name of its spec.
+    pub ingestion_name: Name,
+    /// The provider's name.
+    pub file_name: String,
+    /// How it changes the data.
+    pub mode: Mode,
+}
+
+/// What became of a request to register a version.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum BeginVersion {
+    /// Registered now.
+    Created(RegisteredVersion),
+    /// Registered before, under the same idempotency key.
+    Replayed(RegisteredVersion),
+    /// Mode new, but a file of that name is there.
+    Exists(FileVersion),
+    /// Replace or delete, but there is no such file, or nothing in it.
+    NoFile,
+    /// There is no such spec.
+    NoSpec,
+    /// The idempotency key stands for another request.
+    KeyReused,
+}
+
+/// A chunk that was validated.
+#[derive(Debug, Clone)]
+pub struct FinishedChunk<'a> {
+    /// The file version.
+    pub file: FileVersion,
+    /// The chunk's number, from 0.
+    pub chunk: u32,
+    /// The clean part, if any row was kept.
+    pub part_key: Option<&'a str>,
+    /// The row errors, if any row was rejected, and their size in bytes.
+    pub row_errors: Option<(&'a str, u64)>,
+    /// The rows.
+    pub counts: RowCounts,
+    /// Known when this is the file's only chunk.
+    pub whole: Option<WholeFile<'a>>,
+}
+
+/// What is known once a whole object has been read.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeFile<'a> {
+    /// How many chunks there are.
+    pub chunks: u32,
+    /// Hash of the object, lowercase hexadecimal.
+    pub sha256: &'a str,
+    /// Size of the object.
+    pub size_bytes: u64,
+}
+
+/// A file version as it is shown, with its facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// The file and the version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// Order of arrival over all files.
+    pub sequence: i64,
+    /// The kind of its spec.
+    pub ingestion_type: SpecKind,
+    /// The name of its spec.
+    pub ingestion_name: Name,
+    /// The spec version that it is checked against.
+    pub spec_version: u32,
+    /// The provider's name.
+    pub file_name: String,
+    /// How it changes the data.
+    pub mode: Mode,
+    /// Size of the object, once read.
+    pub size_bytes: Option<u64>,
+    /// Hash of the object, once read.
+    pub sha256: Option<String>,
+    /// The file whose bytes these are, when nothing was changed.
+    pub unchanged_of: Option<FileId>,
+    /// Chunks that are expected, once planned.
+    pub chunks_expected: Option<u32>,
+    /// The status that was stored last; [`millrace_core::facts::status`] of the facts is the truth.
+    pub stored_status: String,
+    /// When it was registered (RFC 3339).
+    pub created_at: String,
+    /// When its object was first read.
+    pub received_at: Option<String>,
+    /// When it was validated.
+    pub validated_at: Option<String>,
+    /// When its last contribution was settled.
+    pub settled_at: Option<String>,
+    /// The facts.
+    pub facts: FileFacts,
+}
+
+/// The row errors of a chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RowErrorObject {
+    /// The chunk.
+    pub chunk: u32,
+    /// The object's key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Which files a listing shows.
+#[derive(Debug, Clone, Default)]
+pub struct FileFilter {
+    /// Only those of a kind.
+    pub ingestion_type: Option<SpecKind>,
+    /// Only those of a spec.
+    pub ingestion_name: Option<String>,
+    /// Only those of a name.
+    pub file_name: Option<String>,
+    /// Only those for which something is still to be done.
+    pub open_only: bool,
+    /// Only those before this sequence: the listing shows the newest first.
+    pub before: Option<i64>,
+    /// The most that are shown.
+    pub limit: u32,
+}
+
+/// A file version and its facts as one JSON object.
+const FILE_RECORD: &str = "
+    jsonb_build_object(
+        'file_id', t.file_id, 'version', t.version, 'sequence', t.sequence,
+        'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
+        'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
+        'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
+        'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
+        'settled_at', (select max(c.settled_at) from ingestion.contribution c
+            where c.file_id = t.file_id and c.version = t.version),
+        'facts', jsonb_build_object(
+            'received', t.received_at is not null, 'validated', t.validated_at is not null,
+            'counts', jsonb_build_object('rows', t.rows, 'kept', t.kept, 'rejected', t.rejected),
+            'datasets', (select coalesce(jsonb_agg(jsonb_build_object('dataset', c.target,
+                'applied', c.state <> 'pending') order by c.target), '[]')
+                from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version),
+            'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null))::text";
+
+fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: FileVersion) -> Statement {
+    Statement::new(text)
+        .bind("file_id", file.file_id.to_string())
+        .bind("version", file.version)
+}
+
+impl Store {
+    /// Registers the next version of a file, with the idempotency key in the same commit.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn begin_version(&self, new: &NewVersion<'_>) -> Result<BeginVersion, Failure> {
+        let statement = Statement::new(
+            "select ingestion.begin_version(cast(:type as text), cast(:name as text), cast(:file_name as text), \
+             cast(:mode as text), cast(:new_file_id as uuid), cast(:file_id as uuid), cast(:client_id as text), \
+             cast(:key as text), cast(:request as text))::text",
+        );
+        self.expect_json(
+            statement
+                .bind("type", new.spec.0.as_str())
+                .bind("name", new.spec.1)
+                .bind("file_name", new.file_name)
+                .bind("mode", new.mode.as_str())
+                .bind("new_file_id", new.new_file_id.to_string())
+                .bind("file_id", new.file_id.map(|id| id.to_string()))
+                .bind("client_id", new.client_id)
+                .bind("key", new.idempotency.map(|(key, _)| key))
+                .bind("request", new.idempotency.map(|(_, request)| request)),
+        )
+        .await
+    }
+
+    /// Records that the object is there.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn mark_received(&self, file: FileVersion, size_bytes: u64) -> Result<(), Failure> {
+        let text = "update ingestion.file_tracker set received_at = coalesce(received_at, now()), \
+             size_bytes = coalesce(size_bytes, cast(:size as bigint)) \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer)";
+        self.rows(for_file(text, file).bind("size", size_bytes))
+            .await
+            .map(|_| ())
+    }
+
+    /// Counts a chunk once, and completes the file when it was the last; true once the file is validated.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn finish_chunk(&self, chunk: &FinishedChunk<'_>) -> Result<bool, Failure> {
+        let statement = fan_in(chunk.file)
+            .bind("chunk", chunk.chunk)
+            .bind("part_key", chunk.part_key)
+            .bind("row_errors_key", chunk.row_errors.map(|(key, _)| key))
+            .bind("row_errors_bytes", chunk.row_errors.map_or(0, |(_, size)| size))
+            .bind("rows", chunk.counts.rows)
+            .bind("kept", chunk.counts.kept)
+            .bind("rejected", chunk.counts.rejected);
+        self.fan_in_answer(bind_whole(statement, chunk.whole)).await
+    }
+
+    /// Says how many chunks a file has, once the planner knows; true once the file is validated.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn finish_plan(&self, file: FileVersion, whole: WholeFile<'_>) -> Result<bool, Failure> {
+        let mut statement = fan_in(file).bind("row_errors_bytes", 0_u32);
+        for name in ["chunk", "part_key", "row_errors_key", "rows", "kept", "rejected"] {
+            statement = statement.bind(name, Value::Null);
+        }
+        self.fan_in_answer(bind_whole(statement, Some(whole))).await
+    }
+
+    async fn fan_in_answer(&self, statement: Statement) -> Result<bool, Failure> {
+        Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
+    }
+
+    /// Refuses a file version as a whole; false when it was settled before.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn fail_file(&self, file: FileVersion, error: &FileError) -> Result<bool, Failure> {
+        let text = "select ingestion.fail_file(cast(:file_id as uuid), cast(:version as integer), cast(:error as jsonb))";
+        let error = serde_json::to_string(error).map_err(crate::unreadable)?;
+        let rows = self.rows(for_file(text, file).bind("error", error)).await?;
+        Ok(rows.into_first_value() == Some(Value::Bool(true)))
+    }
+
+    /// A file version with its facts.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn load_file(&self, file: FileVersion) -> Result<Option<FileRecord>, Failure> {
+        let text = format!(
+            "select {FILE_RECORD} from ingestion.file_tracker t \
+             where t.file_id = cast(:file_id as uuid) and t.version = cast(:version as integer)"
+        );
+        self.json(for_file(text, file)).await
+    }
+
+    /// The latest version of a file, with its facts.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn load_latest_file(&self, file_id: FileId) -> Result<Option<FileRecord>, Failure> {
+        let text = format!(
+            "select {FILE_RECORD} from ingestion.file_tracker t \
+             where t.file_id = cast(:file_id as uuid) order by t.version desc limit 1"
+        );
+        self.json(Statement::new(text).bind("file_id", file_id.to_string()))
+            .await
+    }
+
+    /// File versions, the newest first.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_files(&self, filter: &FileFilter) -> Result<Vec<FileRecord>, Failure> {
+        let text = format!(
+            "select {FILE_RECORD} from ingestion.file_tracker t \
+             where (cast(:type as text) is null or t.ingestion_type = cast(:type as text)) \
+             and (cast(:name as text) is null or t.ingestion_name = cast(:name as text)) \
+             and (cast(:file_name as text) is null or t.file_name = cast(:file_name as text)) \
+             and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
+             and (not cast(:open_only as boolean) or (t.error is null and t.archived_at is null \
+                and t.unchanged_of is null and (t.validated_at is null or exists ( \
+                select from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version \
+                and c.state = 'pending')))) \
+             order by t.sequence desc limit cast(:limit as integer)"
+        );
+        let statement = Statement::new(text)
+            .bind("type", filter.ingestion_type.map(SpecKind::as_str))
+            .bind("name", filter.ingestion_name.clone())
+            .bind("file_name", filter.file_name.clone())
+            .bind("before", filter.before)
+            .bind("open_only", filter.open_only)
+            .bind("limit", filter.limit);
+        self.json_list(statement).await
+    }
+
+    /// The clean parts of a file version, in the order of its chunks.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_parts(&self, file: FileVersion) -> Result<Vec<String>, Failure> {
+        let text = "select to_jsonb(part_key)::text from ingestion.chunk where file_id = cast(:file_id as uuid) \
+             and version = cast(:version as integer) and part_key is not null order by chunk";
+        self.json_list(for_file(text, file)).await
+    }
+
+    /// The row errors of a file version, in the order of its chunks.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_row_errors(&self, file: FileVersion) -> Result<Vec<RowErrorObject>, Failure> {
+        let text = "select jsonb_build_object('chunk', chunk, 'key', row_errors_key, \
+             'size_bytes', row_errors_bytes)::text from ingestion.chunk \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
+             and row_errors_key is not null order by chunk";
+        self.json_list(for_file(text, file)).await
+    }
+
+    /// Stores the status that follows from the facts, where people look for it with SQL.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn store_status(&self, file: FileVersion, status: &str) -> Result<(), Failure> {
+        let text = "update ingestion.file_tracker set file_status = cast(:status as text) \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
+             and file_status <> cast(:status as text)";
+        self.rows(for_file(text, file).bind("status", status))
+            .await
+            .map(|_| ())
+    }
+
+    /// The version that a file stands at.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn latest_version(&self, file_id: FileId) -> Result<Option<Version>, Failure> {
+        let text = "select to_jsonb(latest_version)::text from ingestion.file where file_id = cast(:file_id as uuid)";
+        self.json(Statement::new(text).bind("file_id", file_id.to_string()))
+            .await
+    }
+}
+
+fn fan_in(file: FileVersion) -> Statement {
+    for_file(
+        "select ingestion.finish_chunk(cast(:file_id as uuid), cast(:version as integer), cast(:chunk as integer), \
+         cast(:part_key as text), cast(:row_errors_key as text), cast(:row_errors_bytes as bigint), \
+         cast(:rows as bigint), cast(:kept as bigint), cast(:rejected as bigint), \
+         cast(:chunks_expected as integer), cast(:sha256 as text), cast(:size_bytes as bigint))",
+        file,
+    )
+}
+
+fn bind_whole(statement: Statement, whole: Option<WholeFile<'_>>) -> Statement {
+    statement
+        .bind("chunks_expected", whole.map(|whole| whole.chunks))
+        .bind("sha256", whole.map(|whole| whole.sha256))
+        .bind("size_bytes", whole.map(|whole| whole.size_bytes))
+}

@@ -1,0 +1,496 @@
+//! The SQL of datasets: tables of cells, and one SELECT that serves the views, the KPI queries and the listings.
+//!
+//! A dataset is stored as cells keyed by the event's own fields. Every reading of it (its own view, a KPI query by
+//! any level and grain, a page of rows) is the same SELECT over the cells, joined with the dimension where one is
+//! declared. Cells without a row in that dimension are not shown: they wait, are counted, and appear by themselves
+//! once the row is there.
+
+use std::fmt::Write as _;
+
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, Formula};
+use millrace_core::field::FieldType;
+use millrace_core::name::Name;
+use millrace_sql::identifier::quote;
+
+/// A dataset's table of cells.
+#[derive(Debug, Clone)]
+pub struct CellTable {
+    table_no: i64,
+    /// The dataset.
+    pub definition: DatasetDefinition,
+}
+
+/// A dimension's table.
+#[derive(Debug, Clone)]
+pub struct DimensionTable {
+    table_no: i64,
+    /// The dimension.
+    pub definition: DimensionDefinition,
+}
+
+/// The period that dates are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// `2023-01-08`.
+    Day,
+    /// ISO week, `2023-W01`.
+    Week,
+    /// `2023-01`.
+    Month,
+    /// `2023`.
+    Year,
+}
+
+impl Grain {
+    /// Reads `day`, `week`, `month` or `year`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "day" => Some(Self::Day),
+            "week" => Some(Self::Week),
+            "month" => Some(Self::Month),
+            "year" => Some(Self::Year),
+            _ => None,
+        }
+    }
+
+    fn format(self) -> &'static str {
+        match self {
+            Self::Day => "YYYY-MM-DD",
+            Self::Week => "IYYY-\"W\"IW",
+            Self::Month => "YYYY-MM",
+            Self::Year => "YYYY",
+        }
+    }
+}
+
+/// What a selection is grouped by.
+#[derive(Debug, Clone, Default)]
+pub struct Grouping {
+    /// Key fields of the dataset, or attributes of its dimension.
+    pub columns: Vec<Name>,
+    /// The period that date columns are grouped by; they stay as they are without one.
+    pub grain: Option<Grain>,
+}
+
+impl Grouping {
+    /// Grouped by columns as they are.
+    #[must_use]
+    pub fn columns(columns: &[Name]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            grain: None,
+        }
+    }
+}
+
+/// A column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: Name,
+    /// The type of its values; periods are text.
+    pub field_type: FieldType,
+}
+
+/// Why a selection cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// Neither a key field of the dataset nor an attribute of its dimension.
+    #[error("{0} is neither a key of the dataset nor an attribute of its dimension")]
+    UnknownColumn(String),
+    /// The dataset has no date to take periods from.
+    #[error("no column that is grouped by is a date, so there is no period to group by")]
+    NoDate,
+    /// The dataset has no date to limit.
+    #[error("the dataset has no date column")]
+    NoDateColumn,
+    /// The dataset's dimension is not there.
+    #[error("the dataset's dimension {0} does not exist")]
+    NoDimension(String),
+    /// A name that cannot be an identifier.
+    #[error("{0} cannot be used as an identifier")]
+    BadIdentifier(String),
+}
+
+/// Where a column comes from.
+#[derive(Debug, Clone)]
+struct Source {
+    expression: String,
+    field_type: FieldType,
+}
+
+impl CellTable {
+    /// The table with a number, for a dataset.
+    #[must_use]
+    pub fn new(table_no: i64, definition: &DatasetDefinition) -> Self {
+        Self {
+            table_no,
+            definition: definition.clone(),
+        }
+    }
+
+    fn table(&self) -> String {
+        format!("stored.cells_{}", self.table_no)
+    }
+
+    /// The statements that create the table.
+    #[must_use]
+    pub fn create_statements(&self) -> Vec<String> {
+        let mut columns =
+            "cell_key text collate \"C\" primary key, row_count bigint not null check (row_count > 0)"
+                .to_owned();
+        for (at, key) in self.definition.keys.iter().enumerate() {
+            let _ = write!(columns, ", k{} {}", at + 1, key.field_type.sql_type());
+        }
+        for (at, measure) in self.definition.measures.iter().enumerate() {
+            let m = at + 1;
+            let _ = write!(
+                columns,
+                ", m{m}_count bigint not null check (m{m}_count >= 0), m{m}_sum numeric not null"
+            );
+            if measure.extremes {
+                let _ = write!(columns, ", m{m}_min numeric, m{m}_max numeric");
+            }
+        }
+        vec![format!("create table {} ({columns})", self.table())]
+    }
+}
+
+impl DimensionTable {
+    /// The table with a number, for a dimension.
+    #[must_use]
+    pub fn new(table_no: i64, definition: &DimensionDefinition) -> Self {
+        Self {
+            table_no,
+            definition: definition.clone(),
+        }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> String {
+        format!("stored.dimension_{}", self.table_no)
+    }
+
+    /// The number of a field's column, from 1.
+    #[must_use]
+    pub fn column_no(&self, name: &Name) -> Option<usize> {
+        self.definition
+            .fields
+            .iter()
+            .position(|field| &field.name == name)
+            .map(|at| at + 1)
+    }
+
+    /// The statements that create the table and its view.
+    #[must_use]
+    pub fn create_statements(&self) -> Vec<String> {
+        let table = self.table();
+        let mut columns = String::new();
+        let mut shown = Vec::new();
+        for (at, field) in self.definition.fields.iter().enumerate() {
+            let _ = write!(columns, ", c{} {}", at + 1, field.field_type.sql_type());
+            // A name is letters, digits and underscores, so quoting it cannot fail.
+            if let Ok(quoted) = quote(field.name.as_str()) {
+                shown.push(format!("c{} as {quoted}", at + 1));
+            }
+        }
+        let mut statements = vec![
+            format!(
+                "create table {table} (row_key text collate \"C\" not null, file_id uuid not null, \
+                 file_version integer not null, file_sequence bigint not null, \
+                 valid_from timestamptz not null, valid_to timestamptz not null default 'infinity', \
+                 is_visible boolean not null default false{columns})"
+            ),
+            format!("create unique index on {table} (row_key, file_id) where valid_to = 'infinity'"),
+            format!("create unique index on {table} (row_key) where is_visible"),
+        ];
+        let key: Vec<String> = self
+            .definition
+            .key
+            .iter()
+            .filter_map(|name| self.column_no(name).map(|number| format!("c{number}")))
+            .collect();
+        statements.push(format!(
+            "create index on {table} ({}) where is_visible",
+            key.join(", ")
+        ));
+        if let Ok(view) = quote(self.definition.name.as_str()) {
+            statements.push(format!(
+                "create view ingestion.{view} as select {} from {table} where is_visible",
+                shown.join(", ")
+            ));
+        }
+        statements
+    }
+}
+
+/// A dataset's cells, joined with its dimension.
+#[derive(Debug, Clone)]
+pub struct Selection<'a> {
+    cells: &'a CellTable,
+    dimension: Option<&'a DimensionTable>,
+}
+
+impl<'a> Selection<'a> {
+    /// Cells with the dimension that they are declared with.
+    ///
+    /// # Errors
+    /// [`SelectionError::NoDimension`] when one is declared and not given.
+    pub fn new(cells: &'a CellTable, dimension: Option<&'a DimensionTable>) -> Result<Self, SelectionError> {
+        match (&cells.definition.join, dimension) {
+            (Some(join), None) => Err(SelectionError::NoDimension(join.dimension.to_string())),
+            (None, _) => Ok(Self {
+                cells,
+                dimension: None,
+            }),
+            (Some(_), Some(dimension)) => Ok(Self {
+                cells,
+                dimension: Some(dimension),
+            }),
+        }
+    }
+
+    fn definition(&self) -> &DatasetDefinition {
+        &self.cells.definition
+    }
+
+    /// The cells, joined with the dimension's visible rows.
+    #[must_use]
+    pub fn from_clause(&self) -> String {
+        match (self.dimension, self.join_condition()) {
+            (Some(dimension), Some(condition)) => {
+                format!(
+                    "{} c join {} d on d.is_visible and {condition}",
+                    self.cells.table(),
+                    dimension.table()
+                )
+            }
+            _ => format!("{} c", self.cells.table()),
+        }
+    }
+
+    fn join_condition(&self) -> Option<String> {
+        let join = self.definition().join.as_ref()?;
+        let key = self
+            .definition()
+            .keys
+            .iter()
+            .position(|key| key.field == join.field)?
+            + 1;
+        let column = self.dimension?.column_no(&join.field)?;
+        Some(format!("d.c{column} = c.k{key}"))
+    }
+
+    /// The cells without a row in the dimension; none where no dimension is declared.
+    #[must_use]
+    pub fn waiting(&self) -> Option<String> {
+        let condition = self.join_condition()?;
+        let join = self.definition().join.as_ref()?;
+        let key = self
+            .definition()
+            .keys
+            .iter()
+            .position(|key| key.field == join.field)?
+            + 1;
+        Some(format!(
+            "select jsonb_build_object('keys', count(distinct c.k{key}), 'cells', count(*), \
+             'rows', coalesce(sum(c.row_count), 0), \
+             'examples', coalesce((select jsonb_agg(x.k) from (select distinct w.k{key}::text as k from {cells} w \
+             where not exists (select from {table} d where d.is_visible and {inner}) order by 1 limit 10) x), '[]'))::text \
+             from {cells} c where not exists (select from {table} d where d.is_visible and {condition})",
+            cells = self.cells.table(),
+            table = self.dimension?.table(),
+            inner = condition.replace("c.k", "w.k"),
+        ))
+    }
+
+    fn source(&self, name: &Name) -> Result<Source, SelectionError> {
+        let keys = &self.definition().keys;
+        if let Some(at) = keys.iter().position(|key| &key.field == name) {
+            return Ok(Source {
+                expression: format!("c.k{}", at + 1),
+                field_type: keys[at].field_type,
+            });
+        }
+        let attribute = self.dimension.and_then(|dimension| {
+            let number = dimension.column_no(name)?;
+            let field_type = dimension.definition.fields[number - 1].field_type;
+            Some(Source {
+                expression: format!("d.c{number}"),
+                field_type,
+            })
+        });
+        attribute.ok_or_else(|| SelectionError::UnknownColumn(name.to_string()))
+    }
+
+    /// The SQL expression and the type of a column that can be grouped or filtered by.
+    ///
+    /// # Errors
+    /// [`SelectionError::UnknownColumn`].
+    pub fn column(&self, name: &Name) -> Result<(String, FieldType), SelectionError> {
+        self.source(name)
+            .map(|source| (source.expression, source.field_type))
+    }
+
+    /// The expression of the dataset's (first) date or timestamp key.
+    ///
+    /// # Errors
+    /// [`SelectionError::NoDateColumn`].
+    pub fn date_column(&self) -> Result<String, SelectionError> {
+        let is_date = |field_type| matches!(field_type, FieldType::Date | FieldType::Timestamp);
+        let at = self
+            .definition()
+            .keys
+            .iter()
+            .position(|key| is_date(key.field_type));
+        at.map(|at| format!("c.k{}", at + 1))
+            .ok_or(SelectionError::NoDateColumn)
+    }
+
+    /// The grouped columns: expression and shown type of each.
+    fn groups(&self, grouping: &Grouping) -> Result<Vec<(String, OutputColumn)>, SelectionError> {
+        let mut groups = Vec::new();
+        let mut has_date = false;
+        for name in &grouping.columns {
+            let source = self.source(name)?;
+            let is_date = matches!(source.field_type, FieldType::Date | FieldType::Timestamp);
+            has_date |= is_date;
+            let (expression, field_type) = match grouping.grain {
+                Some(grain) if is_date => (
+                    format!("to_char({}, '{}')", source.expression, grain.format()),
+                    FieldType::Text,
+                ),
+                _ => (source.expression, source.field_type),
+            };
+            groups.push((
+                expression,
+                OutputColumn {
+                    name: name.clone(),
+                    field_type,
+                },
+            ));
+        }
+        match grouping.grain {
+            Some(_) if !has_date => Err(SelectionError::NoDate),
+            _ => Ok(groups),
+        }
+    }
+
+    fn outputs(&self) -> Vec<(String, OutputColumn)> {
+        let measures = &self.definition().measures;
+        let outputs = self.definition().outputs.iter().map(|output| {
+            let type_of = |measure: usize| measures.get(measure).map_or(FieldType::Decimal, |m| m.field_type);
+            let (expression, field_type) = match output.formula {
+                Formula::Sum { measure } => (sum(measure), type_of(measure)),
+                Formula::Count { measure } => (format!("sum(c.m{}_count)", measure + 1), FieldType::Integer),
+                Formula::Min { measure } => (format!("min(c.m{}_min)", measure + 1), type_of(measure)),
+                Formula::Max { measure } => (format!("max(c.m{}_max)", measure + 1), type_of(measure)),
+                Formula::Avg { measure } => {
+                    let m = measure + 1;
+                    (
+                        format!("ingestion.ratio(sum(c.m{m}_sum), sum(c.m{m}_count))"),
+                        FieldType::Decimal,
+                    )
+                }
+                Formula::Percentage {
+                    numerator,
+                    denominator,
+                } => {
+                    let (n, d) = (sum(numerator), sum(denominator));
+                    (format!("ingestion.ratio(100 * {n}, {d})"), FieldType::Decimal)
+                }
+            };
+            (
+                expression,
+                OutputColumn {
+                    name: output.name.clone(),
+                    field_type,
+                },
+            )
+        });
+        outputs.collect()
+    }
+
+    /// The columns of an answer, in order: what is grouped by, then the outputs.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when the grouping does not fit the dataset.
+    pub fn columns(&self, grouping: &Grouping) -> Result<Vec<OutputColumn>, SelectionError> {
+        let groups = self.groups(grouping)?;
+        Ok(groups
+            .into_iter()
+            .chain(self.outputs())
+            .map(|(_, column)| column)
+            .collect())
+    }
+
+    /// A page: the row key, then every column as text, in the order of the row keys.
+    ///
+    /// `conditions` are SQL conditions over the cells (`c`) and the dimension (`d`); `:after` and `:limit` are bound
+    /// by the caller. The row key is the JSON array of the grouped values, compared byte by byte.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when the grouping does not fit the dataset.
+    pub fn page(&self, grouping: &Grouping, conditions: &[String]) -> Result<String, SelectionError> {
+        let groups = self.groups(grouping)?;
+        let group_list: Vec<&str> = groups.iter().map(|(expression, _)| expression.as_str()).collect();
+        let group_by = match group_list.is_empty() {
+            true => "group by () having count(*) > 0".to_owned(),
+            false => format!("group by {}", group_list.join(", ")),
+        };
+        let all: Vec<String> = groups.iter().map(|(expression, _)| expression.clone()).collect();
+        let outputs = self.outputs();
+        let texts = all.iter().chain(outputs.iter().map(|(expression, _)| expression));
+        let mut columns = String::new();
+        for (at, expression) in texts.enumerate() {
+            let _ = write!(columns, ", ({expression})::text as o{at}");
+        }
+        let keys: Vec<String> = all
+            .iter()
+            .map(|expression| format!("({expression})::text"))
+            .collect();
+        let filter = match conditions.is_empty() {
+            true => String::new(),
+            false => format!("where {}", conditions.join(" and ")),
+        };
+        Ok(format!(
+            "select * from (select jsonb_build_array({})::text collate \"C\" as row_key{columns} from {} {filter} \
+             {group_by}) page where cast(:after as text) is null or row_key > cast(:after as text) \
+             order by row_key limit cast(:limit as integer)",
+            keys.join(", "),
+            self.from_clause(),
+        ))
+    }
+
+    /// The statement that creates the dataset's view under its own name.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when the grouping does not fit the dataset.
+    pub fn view(&self, grouping: &Grouping) -> Result<String, SelectionError> {
+        let groups = self.groups(grouping)?;
+        let quoted =
+            |name: &Name| quote(name.as_str()).map_err(|_| SelectionError::BadIdentifier(name.to_string()));
+        let group_list: Vec<&str> = groups.iter().map(|(expression, _)| expression.as_str()).collect();
+        let mut columns = Vec::new();
+        for (expression, column) in groups.iter().chain(&self.outputs()) {
+            columns.push(format!("{expression} as {}", quoted(&column.name)?));
+        }
+        let group_by = match group_list.is_empty() {
+            true => String::new(),
+            false => format!(" group by {}", group_list.join(", ")),
+        };
+        Ok(format!(
+            "create view ingestion.{} as select {} from {}{group_by}",
+            quoted(&self.definition().name)?,
+            columns.join(", "),
+            self.from_clause(),
+        ))
+    }
+}
+
+fn sum(measure: usize) -> String {
+    let m = measure + 1;
+    format!("(case when sum(c.m{m}_count) > 0 then trim_scale(sum(c.m{m}_sum)) end)")
+}

@@ -1,0 +1,368 @@
+//! Specs: creating them with their tables and views, reading and listing them.
+
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
+use millrace_core::failure::{Failure, FailureKind};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::selection::{CellTable, DimensionTable, Grouping, Selection};
+use crate::{Statement, Store, TransactionId, Value};
+
+/// A compiled spec, of any kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Definition {
+    /// A dataset (first, since it has the most members of its own).
+    Dataset(DatasetDefinition),
+    /// A dimension.
+    Dimension(DimensionDefinition),
+    /// An event.
+    Event(EventDefinition),
+}
+
+impl Definition {
+    fn kind(&self) -> SpecKind {
+        match self {
+            Self::Dataset(_) => SpecKind::Dataset,
+            Self::Dimension(_) => SpecKind::Dimension,
+            Self::Event(_) => SpecKind::Event,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Dataset(definition) => definition.name.as_str(),
+            Self::Dimension(definition) => definition.name.as_str(),
+            Self::Event(definition) => definition.name.as_str(),
+        }
+    }
+}
+
+/// A stored spec.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct SpecRecord {
+    /// Its kind.
+    pub kind: SpecKind,
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// The body as it was posted.
+    pub body: serde_json::Value,
+    /// Who created it.
+    pub created_by: String,
+    /// When (RFC 3339).
+    pub created_at: String,
+}
+
+/// What became of a request to create a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateSpec {
+    /// Created now, as this version.
+    Created(u32),
+    /// The very same spec is there.
+    Identical(u32),
+    /// The name stands for another spec.
+    Taken,
+}
+
+const SPEC_RECORD: &str = "jsonb_build_object('kind', s.kind, 'name', s.name, 'version', s.version, 'body', s.body, \
+     'created_by', s.created_by, 'created_at', s.created_at)::text";
+
+impl Store {
+    /// Creates a spec with its table and view, and has existing files contribute to a new dataset. Needs a store
+    /// over the owner's secret.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database; of kind [`FailureKind::Conflict`] when a relation of that name exists.
+    pub async fn create_spec(
+        &self,
+        definition: &Definition,
+        body: &serde_json::Value,
+        client_id: &str,
+    ) -> Result<CreateSpec, Failure> {
+        if let Some(existing) = self.compare_spec(definition, body).await? {
+            return Ok(existing);
+        }
+        let transaction = self.sql.begin().await?;
+        let created = self.create_in(&transaction, definition, body, client_id).await;
+        match created {
+            Ok(()) => self.sql.commit(&transaction).await?,
+            Err(failure) => {
+                // The first failure is the one to report; the transaction ends by itself if this one fails too.
+                let _ = self.sql.rollback(&transaction).await;
+                // Somebody else may have created it meanwhile.
+                return match self.compare_spec(definition, body).await? {
+                    Some(existing) => Ok(existing),
+                    None => Err(failure),
+                };
+            }
+        }
+        Ok(CreateSpec::Created(1))
+    }
+
+    async fn compare_spec(
+        &self,
+        definition: &Definition,
+        body: &serde_json::Value,
+    ) -> Result<Option<CreateSpec>, Failure> {
+        let statement = Statement::new(
+            "select jsonb_build_object('version', version, 'same', name = cast(:name as text) \
+             and body = cast(:body as jsonb))::text from spec.spec \
+             where kind = cast(:kind as text) and lower(name) = lower(cast(:name as text)) \
+             order by version desc limit 1",
+        );
+        #[derive(Deserialize)]
+        struct Existing {
+            version: u32,
+            same: bool,
+        }
+        let existing: Option<Existing> = self
+            .json(
+                statement
+                    .bind("kind", definition.kind().as_str())
+                    .bind("name", definition.name())
+                    .bind("body", body.to_string()),
+            )
+            .await?;
+        Ok(existing.map(|existing| match existing.same {
+            true => CreateSpec::Identical(existing.version),
+            false => CreateSpec::Taken,
+        }))
+    }
+
+    async fn create_in(
+        &self,
+        transaction: &TransactionId,
+        definition: &Definition,
+        body: &serde_json::Value,
+        client_id: &str,
+    ) -> Result<(), Failure> {
+        let text = serde_json::to_string(definition).map_err(crate::unreadable)?;
+        let insert = Statement::new(
+            "insert into spec.spec (kind, name, version, body, definition, created_by) values (cast(:kind as text), \
+             cast(:name as text), 1, cast(:body as jsonb), cast(:definition as jsonb), cast(:client_id as text))",
+        );
+        let bound = insert
+            .bind("kind", definition.kind().as_str())
+            .bind("name", definition.name())
+            .bind("body", body.to_string())
+            .bind("definition", text)
+            .bind("client_id", client_id);
+        self.rows(bound.within(transaction)).await?;
+        match definition {
+            Definition::Event(_) => Ok(()),
+            Definition::Dimension(dimension) => self.create_dimension_table(transaction, dimension).await,
+            Definition::Dataset(dataset) => self.create_cell_table(transaction, dataset).await,
+        }
+    }
+
+    async fn create_dimension_table(
+        &self,
+        transaction: &TransactionId,
+        dimension: &DimensionDefinition,
+    ) -> Result<(), Failure> {
+        let types: Vec<&str> = dimension
+            .fields
+            .iter()
+            .map(|field| field.field_type.sql_type())
+            .collect();
+        let position = |name| {
+            dimension
+                .fields
+                .iter()
+                .position(|field| &field.name == name)
+                .map(|at| at + 1)
+        };
+        let keys: Option<Vec<usize>> = dimension.key.iter().map(position).collect();
+        let keys = keys.ok_or_else(|| Failure::invalid("store.create_spec", "a key names no field"))?;
+        let insert = Statement::new(
+            "insert into ingestion.dimension (name, column_types, key_positions) select cast(:name as text), \
+             array(select jsonb_array_elements_text(cast(:types as jsonb))), \
+             array(select jsonb_array_elements_text(cast(:keys as jsonb))::integer) returning table_no",
+        );
+        let bound = insert
+            .bind("name", dimension.name.as_str())
+            .bind("types", serde_json::json!(types).to_string())
+            .bind("keys", serde_json::json!(keys).to_string());
+        let table = DimensionTable::new(self.table_no(bound.within(transaction)).await?, dimension);
+        for text in table.create_statements() {
+            self.rows(Statement::new(text).within(transaction)).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_cell_table(
+        &self,
+        transaction: &TransactionId,
+        dataset: &DatasetDefinition,
+    ) -> Result<(), Failure> {
+        // Whoever validates a file of this event now waits for us, or we for them: no file is missed.
+        let lock = "select 1 from spec.spec where kind = 'event' and name = cast(:event as text) for update";
+        self.rows(
+            Statement::new(lock)
+                .bind("event", dataset.event.as_str())
+                .within(transaction),
+        )
+        .await?;
+        let types: Vec<&str> = dataset.keys.iter().map(|key| key.field_type.sql_type()).collect();
+        let extremes: Vec<bool> = dataset.measures.iter().map(|measure| measure.extremes).collect();
+        let insert = Statement::new(
+            "insert into ingestion.dataset (name, event, key_types, extremes) select cast(:name as text), \
+             cast(:event as text), array(select jsonb_array_elements_text(cast(:types as jsonb))), \
+             array(select jsonb_array_elements_text(cast(:extremes as jsonb))::boolean) returning table_no",
+        );
+        let bound = insert
+            .bind("name", dataset.name.as_str())
+            .bind("event", dataset.event.as_str())
+            .bind("types", serde_json::json!(types).to_string())
+            .bind("extremes", serde_json::json!(extremes).to_string());
+        let cells = CellTable::new(self.table_no(bound.within(transaction)).await?, dataset);
+        let dimension = match &dataset.join {
+            Some(join) => self.dimension_table(join.dimension.as_str()).await?,
+            None => None,
+        };
+        let view = Selection::new(&cells, dimension.as_ref())
+            .and_then(|selection| selection.view(&Grouping::columns(&dataset.group_by)))
+            .map_err(|error| Failure::invalid("store.create_spec", error.to_string()))?;
+        for text in cells.create_statements().into_iter().chain([view]) {
+            self.rows(Statement::new(text).within(transaction)).await?;
+        }
+        let contribute =
+            "select ingestion.contribute_existing_files(cast(:name as text), cast(:event as text))::text";
+        let bound = Statement::new(contribute)
+            .bind("name", dataset.name.as_str())
+            .bind("event", dataset.event.as_str());
+        self.rows(bound.within(transaction)).await.map(|_| ())
+    }
+
+    async fn table_no(&self, statement: Statement) -> Result<i64, Failure> {
+        match self.rows(statement).await?.into_first_value() {
+            Some(Value::Long(number)) => Ok(number),
+            other => Err(crate::unreadable(format!(
+                "{other:?} where a table number was expected"
+            ))),
+        }
+    }
+
+    /// The latest version of a spec.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn load_spec(&self, kind: SpecKind, name: &str) -> Result<Option<SpecRecord>, Failure> {
+        let text = format!(
+            "select {SPEC_RECORD} from spec.spec s where s.kind = cast(:kind as text) \
+             and s.name = cast(:name as text) order by s.version desc limit 1"
+        );
+        self.json(
+            Statement::new(text)
+                .bind("kind", kind.as_str())
+                .bind("name", name),
+        )
+        .await
+    }
+
+    /// Specs of a kind, by name, after a name.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_specs(
+        &self,
+        kind: SpecKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<SpecRecord>, Failure> {
+        let text = format!(
+            "select {SPEC_RECORD} from (select distinct on (name) * from spec.spec \
+             where kind = cast(:kind as text) order by name, version desc) s \
+             where cast(:after as text) is null or s.name > cast(:after as text) \
+             order by s.name limit cast(:limit as integer)"
+        );
+        let statement = Statement::new(text)
+            .bind("kind", kind.as_str())
+            .bind("after", after)
+            .bind("limit", limit);
+        self.json_list(statement).await
+    }
+
+    /// The compiled definition of a spec: its latest version, or the one that is given.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn load_definition<T: DeserializeOwned>(
+        &self,
+        kind: SpecKind,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<Option<T>, Failure> {
+        let statement = Statement::new(
+            "select definition::text from spec.spec where kind = cast(:kind as text) and name = cast(:name as text) \
+             and (cast(:version as integer) is null or version = cast(:version as integer)) \
+             order by version desc limit 1",
+        );
+        self.json(
+            statement
+                .bind("kind", kind.as_str())
+                .bind("name", name)
+                .bind("version", version),
+        )
+        .await
+    }
+
+    /// The compiled definitions of all specs of a kind, in their latest versions.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_definitions<T: DeserializeOwned>(&self, kind: SpecKind) -> Result<Vec<T>, Failure> {
+        let statement = Statement::new(
+            "select definition::text from (select distinct on (name) name, definition from spec.spec \
+             where kind = cast(:kind as text) order by name, version desc) s order by name",
+        );
+        self.json_list(statement.bind("kind", kind.as_str())).await
+    }
+
+    /// A dimension's table, if the dimension exists.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn dimension_table(&self, name: &str) -> Result<Option<DimensionTable>, Failure> {
+        #[derive(Deserialize)]
+        struct Found {
+            table_no: i64,
+            definition: DimensionDefinition,
+        }
+        let statement = Statement::new(
+            "select jsonb_build_object('table_no', d.table_no, 'definition', s.definition)::text \
+             from ingestion.dimension d join spec.spec s on s.kind = 'dimension' and s.name = d.name \
+             where d.name = cast(:name as text) order by s.version desc limit 1",
+        );
+        let found: Option<Found> = self.json(statement.bind("name", name)).await?;
+        Ok(found.map(|found| DimensionTable::new(found.table_no, &found.definition)))
+    }
+
+    /// A dataset's cells and their version, if the dataset exists.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn cell_table(&self, name: &str) -> Result<Option<(CellTable, i64)>, Failure> {
+        #[derive(Deserialize)]
+        struct Found {
+            table_no: i64,
+            version: i64,
+            definition: DatasetDefinition,
+        }
+        let statement = Statement::new(
+            "select jsonb_build_object('table_no', d.table_no, 'version', d.version, 'definition', s.definition)::text \
+             from ingestion.dataset d join spec.spec s on s.kind = 'dataset' and s.name = d.name \
+             where d.name = cast(:name as text) order by s.version desc limit 1",
+        );
+        let found: Option<Found> = self.json(statement.bind("name", name)).await?;
+        Ok(found.map(|found| (CellTable::new(found.table_no, &found.definition), found.version)))
+    }
+}
+
+/// Whether a failure says that a relation or key of that name is there already.
+#[must_use]
+pub fn is_name_conflict(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Conflict || matches!(failure.detail.as_deref(), Some("42P07" | "23505"))
+}
