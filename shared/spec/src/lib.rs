@@ -1,1 +1,26 @@
-//! Being built.
+//! Spec bodies: the seed's JSON, checked against a published JSON Schema and against what exists, made into the
+//! definitions of `millrace-core`.
+//!
+//! Every check returns all problems that it can find at once, each with the JSON pointer of the offending member and
+//! a stable code. This crate is pure: it must never know of a database, of HTTP or of a clock. Entry points:
+//! [`check_dimension`], [`check_event`], [`check_dataset`] and [`schema`].
+
+mod constant;
+mod dataset;
+mod entity;
+mod field;
+mod number;
+mod pointer;
+mod problem;
+mod row;
+mod schema;
+
+pub use dataset::{Catalogue, check_dataset};
+pub use entity::{check_dimension, check_event};
+pub use field::{MAX_PATTERN_BYTES, MAX_PATTERNS, PATTERN_SIZE_LIMIT_BYTES};
+pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
+pub use row::MAX_FIELDS;
+pub use schema::{schema, schema_text};
+
+#[cfg(test)]
+mod tests;
