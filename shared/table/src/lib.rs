@@ -1,1 +1,23 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+
+pub mod block;
+mod builder;
+mod cell;
+pub mod check;
+pub mod header;
+pub mod limits;
+pub mod part;
+pub mod plan;
+pub mod rejected;
+mod render;
+pub mod scan;
+mod value;
+
+pub use block::{Block, Column, ColumnData, PartSchema, Validity};
+pub use check::{CheckError, CheckSummary, FileCheck};
+pub use header::{Header, HeaderErrors, HeaderRead, Start};
+pub use limits::Limits;
+pub use part::{PartError, PartReader, PartSpec, PartWriter};
+pub use plan::{PlanSummary, Planner};
+pub use rejected::{RejectedRow, read_rejected};
+pub use scan::Extent;

@@ -1,0 +1,99 @@
+#![doc = include_str!("part/FORMAT.md")]
+
+mod decode;
+mod encode;
+mod integers;
+mod reader;
+mod writer;
+
+use millrace_core::Name;
+use millrace_core::definition::SpecKind;
+use millrace_core::field::FieldType;
+use serde::{Deserialize, Serialize};
+
+pub use reader::PartReader;
+pub use writer::PartWriter;
+
+const MAGIC: [u8; 4] = *b"MRPT";
+const VERSION: u16 = 1;
+const HEADER_BYTES: usize = 1 << 20;
+const FRAME_END: u8 = 0;
+const FRAME_BLOCK: u8 = 1;
+/// The most rows of a block.
+pub const BLOCK_ROWS: usize = 1 << 16;
+const PAYLOAD_BYTES: usize = 32 << 20;
+const SECTION_BYTES: usize = 32 << 20;
+const DIRECTORY_ENTRY_BYTES: usize = 9;
+const METHOD_STORED: u8 = 0;
+const METHOD_ZSTD: u8 = 1;
+const VALIDITY_ALL: u8 = 0;
+const VALIDITY_BITMAP: u8 = 1;
+const VALIDITY_NONE: u8 = 2;
+const ENCODING_PLAIN: u8 = 1;
+/// Decimals with a scale each; texts by dictionary.
+const ENCODING_OTHER: u8 = 2;
+const DICTIONARY_ENTRIES: usize = 1 << 16;
+
+/// The spec that a part's rows were checked against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartSpec {
+    /// Its kind.
+    pub kind: SpecKind,
+    /// Its name.
+    pub name: Name,
+    /// Its version.
+    pub version: u32,
+}
+
+/// The header of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PartHeader {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spec: Option<PartSpec>,
+    fields: Vec<(Name, FieldType)>,
+}
+
+/// Why a part could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    /// The bytes are no part.
+    #[error("not a part")]
+    NotAPart,
+    /// A part of a version that this build does not know.
+    #[error("part version {0} is not known to this build")]
+    UnknownVersion(u16),
+    /// The bytes end before the part does.
+    #[error("the part is cut off")]
+    Truncated,
+    /// The bytes are not those that were written.
+    #[error("the part is damaged: {0}")]
+    Damaged(&'static str),
+    /// A block that does not fit the schema or the format's limits; nothing was written of it.
+    #[error("the block does not fit the part: {0}")]
+    BadBlock(&'static str),
+    /// The part was ended already.
+    #[error("the part has its end")]
+    Finished,
+    /// The source of the bytes, or the compressor, failed.
+    #[error("the part's bytes cannot be moved")]
+    Io(#[from] std::io::Error),
+}
+
+impl PartError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAPart => "not_a_part",
+            Self::UnknownVersion(_) => "unknown_part_version",
+            Self::Truncated => "part_truncated",
+            Self::Damaged(_) => "part_damaged",
+            Self::BadBlock(_) => "bad_block",
+            Self::Finished => "part_finished",
+            Self::Io(_) => "part_io",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Rejected records: kept as they came, with what is wrong, in file order, one JSON line each.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use millrace_core::row_error::RowError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A record that broke at least one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedRow {
+    /// The record, counted from 1 after the header.
+    pub record: u64,
+    /// The physical line on which it starts.
+    pub line: u64,
+    /// Its bytes as they came, without the line end; base64 in the JSON.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub raw: Vec<u8>,
+    /// Whether `raw` is only the record's beginning.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub raw_is_cut: bool,
+    /// What is wrong; never empty.
+    pub errors: Vec<RowError>,
+}
+
+/// Reads as many whole lines as there are and says how many bytes they took, so that reading can go on behind them.
+///
+/// A line that is no rejected row ends the reading like the end of the bytes: what follows it is left to the caller,
+/// who sees that nothing was consumed.
+#[must_use]
+pub fn read_rejected(bytes: &[u8]) -> (Vec<RejectedRow>, usize) {
+    let mut rows = Vec::new();
+    let mut consumed = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        let Ok(row) = serde_json::from_slice(&bytes[consumed..end]) else {
+            break;
+        };
+        rows.push(row);
+        consumed = end + 1;
+    }
+    (rows, consumed)
+}
+
+impl RejectedRow {
+    /// Appends the row's line.
+    pub(crate) fn write(&self, output: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        serde_json::to_writer(&mut *output, self)?;
+        output.push(b'\n');
+        Ok(())
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    STANDARD
+        .decode(text.as_bytes())
+        .map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,135 @@
+//! Typed values from a cell's bytes: strict, exact, without allocation.
+
+mod calendar;
+mod timestamp;
+
+use millrace_core::Decimal;
+use millrace_core::field::DateFormat;
+
+pub(crate) use timestamp::timestamp;
+
+/// Digits that always fit a `u64`.
+const SAFE_DIGITS: usize = 18;
+
+/// A whole number: `-?digits`, nothing else.
+#[inline]
+pub(crate) fn integer(cell: &[u8]) -> Option<i64> {
+    let (is_negative, digits) = match cell {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    if digits.len() > SAFE_DIGITS {
+        return long_integer(is_negative, digits);
+    }
+    let mut value = 0_i64;
+    let mut worst = 0_u8;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        worst = worst.max(digit);
+        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+    }
+    (worst <= 9).then_some(if is_negative { -value } else { value })
+}
+
+#[cold]
+fn long_integer(is_negative: bool, digits: &[u8]) -> Option<i64> {
+    let mut value = 0_i64;
+    for byte in digits {
+        let digit = i64::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        // Downwards, since the least number has no positive twin.
+        value = value.checked_mul(10)?.checked_sub(digit)?;
+    }
+    if is_negative {
+        Some(value)
+    } else {
+        value.checked_neg()
+    }
+}
+
+/// An exact decimal, in the forms of [`Decimal::parse_bytes`].
+#[inline]
+pub(crate) fn decimal(cell: &[u8]) -> Option<Decimal> {
+    short_decimal(cell).or_else(|| Decimal::parse_bytes(cell).ok())
+}
+
+/// `-?digits.digits` of at most 18 digits; anything else is left to the general parser.
+#[inline]
+fn short_decimal(cell: &[u8]) -> Option<Decimal> {
+    let (is_negative, text) = match cell {
+        [b'-', text @ ..] => (true, text),
+        text => (false, text),
+    };
+    if text.is_empty() || text.len() > SAFE_DIGITS {
+        return None;
+    }
+    let mut units = 0_i64;
+    let mut point = None;
+    for (index, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            units = units * 10 + i64::from(digit);
+        } else if *byte == b'.' && point.is_none() && index > 0 {
+            point = Some(index);
+        } else {
+            return None;
+        }
+    }
+    let mut scale = match point {
+        Some(point) => u8::try_from(text.len() - point - 1).ok()?,
+        None => 0,
+    };
+    // Trailing zeros go here, in 64 bits, since they go anyhow and 128 bits are slow.
+    while scale > 0 && units % 10 == 0 {
+        units /= 10;
+        scale -= 1;
+    }
+    let units = if is_negative { -units } else { units };
+    Decimal::new(i128::from(units), scale).ok()
+}
+
+/// A truth value: the words of [`FieldType::Boolean`](millrace_core::field::FieldType::Boolean), in any case.
+#[inline]
+pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
+    const TRUE: [&[u8]; 5] = [b"true", b"1", b"yes", b"t", b"y"];
+    const FALSE: [&[u8]; 5] = [b"false", b"0", b"no", b"f", b"n"];
+    if TRUE.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
+        return Some(true);
+    }
+    FALSE
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(cell))
+        .then_some(false)
+}
+
+/// A calendar day of the years 1 to 9999, as days since 1970-01-01.
+#[inline]
+pub(crate) fn date(cell: &[u8], format: DateFormat) -> Option<i32> {
+    let cell: &[u8; 10] = cell.try_into().ok()?;
+    let [a, b, c, d, e, f, g, h, i, j] = *cell;
+    let (year, month, day, separators, separator) = match format {
+        DateFormat::YearMonthDay => ([a, b, c, d], [f, g], [i, j], [e, h], b'-'),
+        DateFormat::DayMonthYearSlash => ([g, h, i, j], [d, e], [a, b], [c, f], b'/'),
+        DateFormat::DayMonthYearDash => ([g, h, i, j], [d, e], [a, b], [c, f], b'-'),
+    };
+    if separators != [separator; 2] {
+        return None;
+    }
+    let century = two_digits([year[0], year[1]])?;
+    let year = century * 100 + two_digits([year[2], year[3]])?;
+    calendar::days_since_1970(year, two_digits(month)?, two_digits(day)?)
+}
+
+#[inline]
+fn two_digits([tens, ones]: [u8; 2]) -> Option<i32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| i32::from(tens) * 10 + i32::from(ones))
+}
+
+#[cfg(test)]
+mod tests;
