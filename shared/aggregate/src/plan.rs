@@ -1,0 +1,146 @@
+//! Which columns of a part feed a dataset, checked once before the first row.
+
+use millrace_core::Name;
+use millrace_core::definition::{DatasetDefinition, KeyField, Measure};
+use millrace_core::field::FieldType;
+use millrace_table::block::PartSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the cells of a dataset consist of: the part of its definition that a partial depends on.
+///
+/// Two partials can be compared only when their layouts are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The dataset.
+    pub dataset: Name,
+    /// What a cell is keyed by, in order.
+    pub keys: Vec<KeyField>,
+    /// What a cell keeps, in order.
+    pub measures: Vec<Measure>,
+}
+
+impl Layout {
+    /// The layout of a dataset.
+    #[must_use]
+    pub fn of(dataset: &DatasetDefinition) -> Self {
+        Self {
+            dataset: dataset.name.clone(),
+            keys: dataset.keys.clone(),
+            measures: dataset.measures.clone(),
+        }
+    }
+}
+
+/// Why a dataset cannot be computed from a part.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The part has no such column.
+    #[error("the part has no column {0}")]
+    MissingColumn(Name),
+    /// The part's column has another type than the dataset says.
+    #[error("column {field} is {found:?} in the part and {expected:?} in the dataset")]
+    WrongType {
+        /// The column.
+        field: Name,
+        /// Its type in the dataset.
+        expected: FieldType,
+        /// Its type in the part.
+        found: FieldType,
+    },
+    /// A measure that cannot be added up.
+    #[error("measure {field} is {field_type:?}, which cannot be added up")]
+    NotNumeric {
+        /// The measure's field.
+        field: Name,
+        /// Its type.
+        field_type: FieldType,
+    },
+}
+
+impl PlanError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingColumn(_) => "missing_column",
+            Self::WrongType { .. } => "wrong_type",
+            Self::NotNumeric { .. } => "not_numeric",
+        }
+    }
+}
+
+/// The columns of a part that are keys and measures of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregationPlan {
+    layout: Layout,
+    key_columns: Vec<usize>,
+    measure_columns: Vec<usize>,
+}
+
+impl AggregationPlan {
+    /// Finds the dataset's keys and measures in a part and checks their types.
+    ///
+    /// # Errors
+    /// [`PlanError`] names the first column that does not fit.
+    pub fn new(dataset: &DatasetDefinition, schema: &PartSchema) -> Result<Self, PlanError> {
+        let key = |key: &KeyField| find(schema, &key.field, key.field_type);
+        let measure = |measure: &Measure| {
+            if !measure.field_type.is_numeric() {
+                return Err(PlanError::NotNumeric {
+                    field: measure.field.clone(),
+                    field_type: measure.field_type,
+                });
+            }
+            find(schema, &measure.field, measure.field_type)
+        };
+        Ok(Self {
+            layout: Layout::of(dataset),
+            key_columns: dataset.keys.iter().map(key).collect::<Result<_, _>>()?,
+            measure_columns: dataset.measures.iter().map(measure).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What the partial's cells will consist of.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Positions in the part of the key columns, in the layout's order.
+    #[must_use]
+    pub fn key_columns(&self) -> &[usize] {
+        &self.key_columns
+    }
+
+    /// Positions in the part of the measures' columns, in the layout's order.
+    #[must_use]
+    pub fn measure_columns(&self) -> &[usize] {
+        &self.measure_columns
+    }
+
+    /// Positions in the part of all columns that are read, ascending, each once: what a part reader need decode.
+    #[must_use]
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns = [self.key_columns.as_slice(), &self.measure_columns].concat();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+fn find(schema: &PartSchema, field: &Name, expected: FieldType) -> Result<usize, PlanError> {
+    let missing = || PlanError::MissingColumn(field.clone());
+    let position = schema.position(field).ok_or_else(missing)?;
+    let (_, found) = schema.fields.get(position).ok_or_else(missing)?;
+    if *found != expected {
+        return Err(PlanError::WrongType {
+            field: field.clone(),
+            expected,
+            found: *found,
+        });
+    }
+    Ok(position)
+}
+
+#[cfg(test)]
+mod tests;
