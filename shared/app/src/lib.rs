@@ -1,1 +1,32 @@
-//! Being built.
+//! Use cases: what the functions do, over ports and the store.
+//!
+//! A use case decides and calls; it knows no SDK, no runtime, no HTTP and no queue wire format. Every one may be run
+//! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
+//! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
+//! [`upload`] → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`] starts a file again from
+//! its facts.
+
+pub mod authenticate;
+pub mod contribute;
+pub mod drive;
+pub mod ingest;
+pub mod load_dimension;
+pub mod outbox;
+pub mod ports;
+pub mod row_errors;
+pub mod track;
+pub mod upload;
+
+use millrace_core::failure::Failure;
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// Done, now or before.
+    Done,
+    /// Cannot ever be done: said why, and acknowledged. Bad *data* is not this; it is recorded and done.
+    Reject(String),
+}
+
+/// The answer of a use case that handles a message: a failure is retried when it is transient.
+pub type Handled = Result<Disposition, Failure>;

@@ -1,1 +1,30 @@
-//! Being built.
+//! Adapters from the ports to AWS: the only crate that names SDK types.
+//!
+//! A client is made on first use, from one shared configuration that is loaded once. The SDK's own
+//! `AWS_ENDPOINT_URL*` variables are all that tells a laptop from AWS. `SdkError` is mapped to
+//! [`millrace_core::Failure`] in one place, `failure`.
+
+mod connection;
+#[cfg(feature = "rdsdata")]
+mod data_api;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
+mod failure;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "secrets")]
+mod secrets;
+#[cfg(feature = "sqs")]
+mod sqs;
+
+pub use connection::Connection;
+#[cfg(feature = "rdsdata")]
+pub use data_api::DataApi;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{ClientsTable, LocksTable, table_answers};
+#[cfg(feature = "s3")]
+pub use s3::Bucket;
+#[cfg(feature = "secrets")]
+pub use secrets::{DatabaseCredentials, SecretReader};
+#[cfg(feature = "sqs")]
+pub use sqs::{QueueUrls, Queues};

@@ -1,0 +1,51 @@
+//! Sending what a commit made necessary, and the reminder that covers a crash in between.
+
+use millrace_core::failure::Failure;
+use millrace_core::ids::FileVersion;
+use millrace_core::message::{Envelope, Queue, StatusMessage};
+use millrace_store::Store;
+
+use crate::ports::MessageSender;
+
+/// Sends a file version's waiting messages and forgets them. A crash between the two sends them again: every
+/// receiver bears that.
+///
+/// # Errors
+/// [`Failure`] of the queues or the database; what was not sent stays.
+pub async fn send_outbox(
+    store: &Store,
+    sender: &dyn MessageSender,
+    file: FileVersion,
+) -> Result<usize, Failure> {
+    let messages = store.list_outbox(file).await?;
+    for message in &messages {
+        sender.send(message.queue, message.body.to_string(), 0).await?;
+    }
+    if !messages.is_empty() {
+        let ids: Vec<i64> = messages.iter().map(|message| message.outbox_id).collect();
+        store.complete_outbox(&ids).await?;
+    }
+    Ok(messages.len())
+}
+
+/// Sends, before a commit, a late look at the outbox that the commit will fill; harmless if it fails.
+///
+/// # Errors
+/// [`Failure`] of the queue.
+pub async fn send_reminder(
+    sender: &dyn MessageSender,
+    file: FileVersion,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    let body = to_body(&Envelope::new(StatusMessage::Reminder { file }))?;
+    sender.send(Queue::Status, body, delay_seconds).await
+}
+
+/// A message as it travels.
+///
+/// # Errors
+/// [`Failure`] when it cannot be written as JSON, which would be a defect.
+pub fn to_body<T: serde::Serialize>(message: &T) -> Result<String, Failure> {
+    serde_json::to_string(message)
+        .map_err(|error| Failure::new(millrace_core::FailureKind::Invalid, "message.encode", error))
+}

@@ -1,0 +1,143 @@
+//! What the use cases need from outside. Each function's policy grants what its ports do, and no more.
+
+use async_trait::async_trait;
+use millrace_core::failure::Failure;
+use millrace_core::message::Queue;
+
+/// A bucket.
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// Size of an object in bytes; none when it is not there.
+    async fn size(&self, key: &str) -> Result<Option<u64>, Failure>;
+
+    /// Opens an object, from an offset to an end (exclusive) or to its own.
+    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure>;
+
+    /// Starts an object; nothing is to be seen of it until it is finished.
+    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure>;
+}
+
+/// The bytes of an object, a piece at a time.
+#[async_trait]
+pub trait ObjectStream: Send {
+    /// The next piece; none at the end.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure>;
+}
+
+/// An object that is being written, in bounded memory.
+#[async_trait]
+pub trait ObjectSink: Send {
+    /// Adds bytes.
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure>;
+
+    /// Makes the object visible; the same key with the same bytes may be written again without harm.
+    async fn finish(self: Box<Self>) -> Result<u64, Failure>;
+
+    /// Gives the object up.
+    async fn abort(self: Box<Self>);
+}
+
+/// Reads a whole object that is known to be small.
+///
+/// # Errors
+/// [`Failure`] of the store.
+pub async fn read_all(store: &dyn ObjectStore, key: &str) -> Result<Vec<u8>, Failure> {
+    let mut stream = store.open(key, 0, None).await?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = stream.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// Writes a whole object at once.
+///
+/// # Errors
+/// [`Failure`] of the store.
+pub async fn write_all(store: &dyn ObjectStore, key: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+    let mut sink = store.create(key).await?;
+    sink.write(bytes).await?;
+    sink.finish().await.map(|_| ())
+}
+
+/// The queues.
+#[async_trait]
+pub trait MessageSender: Send + Sync {
+    /// Sends a message, to be seen after a delay of at most 900 seconds.
+    async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure>;
+}
+
+/// An address to which anybody may send one object for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresignedUpload {
+    /// The address.
+    pub url: String,
+    /// Headers that have to be sent with it.
+    pub headers: Vec<(String, String)>,
+    /// When it ends, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Makes addresses for uploads.
+#[async_trait]
+pub trait UploadSigner: Send + Sync {
+    /// An address for a PUT of one new object.
+    async fn sign_upload(&self, key: &str, valid_seconds: u32) -> Result<PresignedUpload, Failure>;
+}
+
+/// A client that may call, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRecord {
+    /// Lowercase hexadecimal SHA-256 of the whole token.
+    pub token_sha256: String,
+    /// Scopes, as texts; unknown ones grant nothing.
+    pub scopes: Vec<String>,
+    /// When the token ends, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The clients table.
+#[async_trait]
+pub trait ClientStore: Send + Sync {
+    /// A client by its public id.
+    async fn load_client(&self, client_id: &str) -> Result<Option<ClientRecord>, Failure>;
+}
+
+/// Time and chance, so that tests can choose them.
+pub trait Surroundings: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+
+    /// Random bytes for a new id.
+    fn random_bytes(&self) -> [u8; 10];
+}
+
+/// A lock that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Which lock.
+    pub lock_id: String,
+    /// Who holds it.
+    pub owner: String,
+    /// Grows with every holder; a write that carries an older one is refused where it is written.
+    pub fencing_token: u64,
+}
+
+/// The locks table.
+#[async_trait]
+pub trait LockStore: Send + Sync {
+    /// Takes a lock that nobody holds, or whose holder let its lease end; none when it is held.
+    async fn acquire(
+        &self,
+        lock_id: &str,
+        owner: &str,
+        now_ms: u64,
+        lease_ms: u64,
+    ) -> Result<Option<Lock>, Failure>;
+
+    /// Prolongs a lease; false when somebody else took the lock.
+    async fn renew(&self, lock: &Lock, now_ms: u64, lease_ms: u64) -> Result<bool, Failure>;
+
+    /// Lets a lock go; false when somebody else took it.
+    async fn release(&self, lock: &Lock) -> Result<bool, Failure>;
+}
