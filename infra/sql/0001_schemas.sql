@@ -21,6 +21,7 @@ end
 $$;
 
 grant usage on schema spec, ingestion, stored, operations to millrace_app;
+grant select on operations.migration to millrace_app;
 alter default privileges in schema spec grant select on tables to millrace_app;
 alter default privileges in schema ingestion grant select, insert, update, delete on tables to millrace_app;
 alter default privileges in schema stored grant select, insert, update, delete on tables to millrace_app;

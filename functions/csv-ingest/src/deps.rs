@@ -1,0 +1,70 @@
+//! The adapters behind the ports.
+
+use std::sync::Arc;
+
+use millrace_app::ingest::IngestPorts;
+use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_aws::{Bucket, Connection, DataApi, QueueUrls, Queues};
+use millrace_store::Store;
+
+use crate::config::Config;
+
+/// What the handler works with.
+pub struct Deps {
+    /// The database.
+    pub store: Store,
+    /// Where objects arrive.
+    pub landing: Arc<dyn ObjectStore>,
+    /// Where parts and row errors go.
+    pub collections: Arc<dyn ObjectStore>,
+    /// Sends messages.
+    pub sender: Arc<dyn MessageSender>,
+    /// Sets back-offs.
+    pub queues: Arc<Queues>,
+    /// Objects above this size are split.
+    pub chunk_bytes: u64,
+    /// When a reminder looks at the outbox.
+    pub reminder_delay_seconds: u16,
+}
+
+impl Deps {
+    /// Adapters for a configuration; nothing is called yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let connection = Connection::new();
+        let queues = Arc::new(Queues::new(
+            &connection,
+            QueueUrls {
+                chunk: Some(config.chunk_queue_url.clone()),
+                perf: Some(config.perf_queue_url.clone()),
+                status: Some(config.status_queue_url.clone()),
+                ..QueueUrls::default()
+            },
+        ));
+        Self {
+            store: Store::new(DataApi::new(
+                &connection,
+                &config.database_arn,
+                &config.database_secret_arn,
+                &config.database_name,
+            )),
+            landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
+            collections: Arc::new(Bucket::new(&connection, &config.collections_bucket)),
+            sender: queues.clone(),
+            queues,
+            chunk_bytes: config.chunk_bytes,
+            reminder_delay_seconds: u16::try_from(config.reminder_delay_seconds).unwrap_or(900),
+        }
+    }
+
+    pub(crate) fn ports(&self) -> IngestPorts<'_> {
+        IngestPorts {
+            store: &self.store,
+            landing: self.landing.as_ref(),
+            collections: self.collections.as_ref(),
+            sender: self.sender.as_ref(),
+            chunk_bytes: self.chunk_bytes,
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+}

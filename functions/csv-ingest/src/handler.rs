@@ -1,0 +1,62 @@
+//! Decoding of the ingest and chunk queues' messages.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use millrace_app::Disposition;
+use millrace_app::ingest::{ingest_file, validate_chunk};
+use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
+use millrace_core::object_key::parse_upload;
+use millrace_lambda::batch::{self, HandleError, Message, decode};
+use millrace_lambda::s3_event::created_keys;
+use serde::Deserialize;
+
+use crate::deps::Deps;
+
+/// The first back-off after a failure, in seconds.
+const BACK_OFF_SECONDS: u32 = 2;
+
+/// What both queues carry: our own messages, or S3's notifications.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Work {
+    Chunk(Envelope<ChunkMessage>),
+    Ingest(Envelope<IngestMessage>),
+}
+
+/// Handles a batch of either queue.
+pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
+    batch::each(trigger, &deps.queues, BACK_OFF_SECONDS, |message| {
+        handle_message(message, deps)
+    })
+    .await
+}
+
+async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
+    let ports = deps.ports();
+    if let Ok(work) = serde_json::from_str(&message.body) {
+        return match work {
+            Work::Chunk(Envelope {
+                message: ChunkMessage::ValidateChunk { file, range },
+                ..
+            }) => Ok(validate_chunk(&ports, file, range).await?),
+            Work::Ingest(Envelope {
+                message: IngestMessage::IngestFile { file },
+                ..
+            }) => Ok(ingest_file(&ports, file).await?),
+        };
+    }
+    // Not ours, so it has to be S3's; what is neither goes to the dead-letter queue.
+    let Ok(keys) = created_keys(&message.body) else {
+        return decode::<Work>(&message.body).map(|_| Disposition::Done);
+    };
+    for key in keys {
+        let Some(file) = parse_upload(&key) else {
+            return Ok(Disposition::Reject(format!(
+                "{key} is not a key that an upload was given"
+            )));
+        };
+        if let rejected @ Disposition::Reject(_) = ingest_file(&ports, file).await? {
+            return Ok(rejected);
+        }
+    }
+    Ok(Disposition::Done)
+}

@@ -1,0 +1,39 @@
+//! What the function needs from its environment.
+
+use millrace_lambda::environment::{EnvironmentError, Variables};
+
+/// The configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The stage's name; seeding refuses `prod`.
+    pub stage: String,
+    /// The database cluster.
+    pub database_arn: String,
+    /// The database's name.
+    pub database_name: String,
+    /// The secret of the application's role.
+    pub database_secret_arn: String,
+    /// The secret of the owner.
+    pub database_owner_secret_arn: String,
+    /// The locks table.
+    pub locks_table: String,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn from_vars(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        let mut variables = Variables::new(lookup);
+        let config = Self {
+            stage: variables.text("MILLRACE_STAGE"),
+            database_arn: variables.text("MILLRACE_DATABASE_ARN"),
+            database_name: variables.text("MILLRACE_DATABASE_NAME"),
+            database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
+            database_owner_secret_arn: variables.text("MILLRACE_DATABASE_OWNER_SECRET_ARN"),
+            locks_table: variables.text("MILLRACE_LOCKS_TABLE"),
+        };
+        variables.finish(config)
+    }
+}

@@ -1,0 +1,74 @@
+//! The migrations, in order, built into the function.
+
+use sha2::{Digest as _, Sha256};
+
+/// A numbered SQL script.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Its number; they have no gaps.
+    pub version: u32,
+    /// What it is about.
+    pub name: &'static str,
+    /// The script.
+    pub script: &'static str,
+}
+
+impl Migration {
+    /// Lowercase hexadecimal SHA-256 of the script: a migration that was applied never changes.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        Sha256::digest(self.script.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            script: include_str!(concat!("../../../infra/sql/", $file)),
+        }
+    };
+}
+
+/// All migrations.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "schemas", "0001_schemas.sql"),
+    migration!(2, "specs", "0002_specs.sql"),
+    migration!(3, "files", "0003_files.sql"),
+    migration!(4, "datasets", "0004_datasets.sql"),
+    migration!(5, "dimensions", "0005_dimensions.sql"),
+];
+
+/// The newest schema version that this build knows.
+#[must_use]
+pub fn latest_version() -> u32 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+
+    #[test]
+    fn every_script_is_listed_once_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/sql");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".sql"))
+            .collect();
+        files.sort();
+        let listed: Vec<String> = MIGRATIONS
+            .iter()
+            .map(|migration| format!("{:04}_{}.sql", migration.version, migration.name))
+            .collect();
+        assert_eq!(files, listed);
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version as usize, at + 1);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Seeding: the specs of the demonstration, school attendance.
+
+use millrace_core::definition::SpecKind;
+use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
+use millrace_store::Store;
+use millrace_store::specs::{CreateSpec, Definition};
+use serde_json::Value;
+
+/// The bodies, in the order in which they depend on each other.
+const BODIES: &[(SpecKind, &str)] = &[
+    (
+        SpecKind::Dimension,
+        include_str!("../../../infra/seed/dimension_master.json"),
+    ),
+    (
+        SpecKind::Event,
+        include_str!("../../../infra/seed/event_students_attendance.json"),
+    ),
+    (
+        SpecKind::Dataset,
+        include_str!("../../../infra/seed/SAC_stds_atd_cmp_by_school.json"),
+    ),
+];
+
+/// The stage that is never seeded.
+pub const PRODUCTION_STAGE: &str = "prod";
+
+/// Refuses to seed production.
+///
+/// # Errors
+/// When the stage is [`PRODUCTION_STAGE`] and seeding is asked for.
+pub fn check_stage(stage: &str, seed: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !(seed && stage == PRODUCTION_STAGE),
+        "a stage called {PRODUCTION_STAGE} is never seeded"
+    );
+    Ok(())
+}
+
+/// Creates the specs that are not there; the names of those that were created now.
+///
+/// # Errors
+/// When a spec of that name is there and differs, or the database fails.
+pub async fn seed(store: &Store) -> anyhow::Result<Vec<String>> {
+    let mut seeded = Vec::new();
+    for (kind, text) in BODIES {
+        let body: Value = serde_json::from_str(text)?;
+        let (name, definition) = compile(store, *kind, &body).await?;
+        match store.create_spec(&definition, &body, "seed").await? {
+            CreateSpec::Created(_) => seeded.push(name),
+            CreateSpec::Identical(_) => {}
+            CreateSpec::Taken => anyhow::bail!("a different {} called {name} is there", kind.as_str()),
+        }
+    }
+    Ok(seeded)
+}
+
+async fn compile(store: &Store, kind: SpecKind, body: &Value) -> anyhow::Result<(String, Definition)> {
+    Ok(match kind {
+        SpecKind::Dimension => {
+            let dimension = check_dimension(body)?;
+            (dimension.name.to_string(), Definition::Dimension(dimension))
+        }
+        SpecKind::Event => {
+            let event = check_event(body)?;
+            (event.name.to_string(), Definition::Event(event))
+        }
+        SpecKind::Dataset => {
+            let catalogue = Catalogue {
+                events: store.list_definitions(SpecKind::Event).await?,
+                dimensions: store.list_definitions(SpecKind::Dimension).await?,
+            };
+            let dataset = check_dataset(body, &catalogue)?;
+            (dataset.name.to_string(), Definition::Dataset(dataset))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
+
+    use super::{BODIES, check_stage};
+
+    #[test]
+    fn production_is_never_seeded() {
+        assert!(check_stage("prod", true).is_err());
+        assert!(check_stage("prod", false).is_ok());
+        assert!(check_stage("dev", true).is_ok());
+    }
+
+    #[test]
+    fn the_bodies_are_good_specs() {
+        let body = |at: usize| serde_json::from_str(BODIES[at].1).unwrap();
+        let dimension = check_dimension(&body(0)).unwrap();
+        let event = check_event(&body(1)).unwrap();
+        let catalogue = Catalogue {
+            events: vec![event],
+            dimensions: vec![dimension],
+        };
+        let dataset = check_dataset(&body(2), &catalogue).unwrap();
+        assert_eq!(dataset.keys.len(), 2);
+        assert_eq!(dataset.outputs.len(), 3);
+    }
+}

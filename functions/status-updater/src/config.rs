@@ -1,0 +1,42 @@
+//! What the function needs from its environment.
+
+use millrace_lambda::environment::{EnvironmentError, Variables};
+
+/// The configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database cluster.
+    pub database_arn: String,
+    /// The database's name.
+    pub database_name: String,
+    /// The secret of the application's role.
+    pub database_secret_arn: String,
+    /// The ingest queue.
+    pub ingest_queue_url: String,
+    /// The chunk queue.
+    pub chunk_queue_url: String,
+    /// The perf queue.
+    pub perf_queue_url: String,
+    /// The status queue.
+    pub status_queue_url: String,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn from_vars(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        let mut variables = Variables::new(lookup);
+        let config = Self {
+            database_arn: variables.text("MILLRACE_DATABASE_ARN"),
+            database_name: variables.text("MILLRACE_DATABASE_NAME"),
+            database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
+            ingest_queue_url: variables.text("MILLRACE_INGEST_QUEUE_URL"),
+            chunk_queue_url: variables.text("MILLRACE_CHUNK_QUEUE_URL"),
+            perf_queue_url: variables.text("MILLRACE_PERF_QUEUE_URL"),
+            status_queue_url: variables.text("MILLRACE_STATUS_QUEUE_URL"),
+        };
+        variables.finish(config)
+    }
+}

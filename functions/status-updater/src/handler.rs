@@ -1,0 +1,25 @@
+//! Decoding of the status queue's messages.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use millrace_app::Disposition;
+use millrace_app::track::track;
+use millrace_core::message::{Envelope, StatusMessage};
+use millrace_lambda::batch::{self, HandleError, Message, decode};
+
+use crate::deps::Deps;
+
+/// The first back-off after a failure, in seconds.
+const BACK_OFF_SECONDS: u32 = 2;
+
+/// Handles a batch.
+pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
+    batch::each(trigger, &deps.queues, BACK_OFF_SECONDS, |message| {
+        handle_message(message, deps)
+    })
+    .await
+}
+
+async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
+    let envelope: Envelope<StatusMessage> = decode(&message.body)?;
+    Ok(track(&deps.store, deps.sender.as_ref(), &envelope.message).await?)
+}
