@@ -192,7 +192,9 @@ impl Validity {
     pub fn is_valid(&self, row: usize) -> bool {
         match self {
             Self::All => true,
-            Self::Bitmap(words) => words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1),
+            Self::Bitmap(words) => words
+                .get(row / 64)
+                .is_some_and(|word| word >> (row % 64) & 1 == 1),
         }
     }
 

@@ -136,11 +136,7 @@ impl FileCheck {
             let field = fields.get(index).ok_or(CheckError::ForeignHeader)?;
             CheckedColumn::new(index, field)
         };
-        let columns = header
-            .columns
-            .iter()
-            .map(column)
-            .collect::<Result<Vec<_>, _>>()?;
+        let columns = header.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let types = fields.iter().map(|field| field.field_type).enumerate();
         let absent = types.filter(|(index, _)| !header.columns.contains(index));
         let dialect = Dialect::default();

@@ -43,5 +43,8 @@ pub const FOUND_CHARACTERS: usize = 200;
 pub fn found(bytes: &[u8]) -> String {
     // Four bytes a character are the most, so what lies behind cannot be shown.
     let bytes = &bytes[..bytes.len().min(4 * FOUND_CHARACTERS)];
-    String::from_utf8_lossy(bytes).chars().take(FOUND_CHARACTERS).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .take(FOUND_CHARACTERS)
+        .collect()
 }

@@ -59,7 +59,5 @@ fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
 
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    STANDARD
-        .decode(text.as_bytes())
-        .map_err(serde::de::Error::custom)
+    STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
 }

@@ -16,14 +16,20 @@ impl ColumnData {
         }
         match &self.values {
             Column::Absent => None,
-            Column::Text { .. } => self.values.text(row).map(|text| String::from_utf8_lossy(text).into_owned()),
+            Column::Text { .. } => self
+                .values
+                .text(row)
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
             Column::Integer(values) => values.get(row).map(ToString::to_string),
             Column::Decimal(values) => values.get(row).map(ToString::to_string),
             Column::Boolean(values) => values.get(row).map(ToString::to_string),
-            Column::Date(values) => EPOCH.checked_add(values.get(row).copied()?.days()).ok().map(|date| date.to_string()),
-            Column::Timestamp(values) => {
-                Timestamp::from_microsecond(*values.get(row)?).ok().map(|instant| instant.to_string())
-            }
+            Column::Date(values) => EPOCH
+                .checked_add(values.get(row).copied()?.days())
+                .ok()
+                .map(|date| date.to_string()),
+            Column::Timestamp(values) => Timestamp::from_microsecond(*values.get(row)?)
+                .ok()
+                .map(|instant| instant.to_string()),
         }
     }
 }
@@ -35,20 +41,36 @@ mod tests {
     use crate::block::{Column, ColumnData, Validity};
 
     fn text(values: Column) -> Option<String> {
-        ColumnData { validity: Validity::All, values }.text_at(0)
+        ColumnData {
+            validity: Validity::All,
+            values,
+        }
+        .text_at(0)
     }
 
     #[test]
     fn every_type_has_its_text() {
         assert_eq!(text(Column::Integer(vec![-7])).as_deref(), Some("-7"));
-        assert_eq!(text(Column::Decimal(vec!["12.50".parse::<Decimal>().unwrap()])).as_deref(), Some("12.5"));
+        assert_eq!(
+            text(Column::Decimal(vec!["12.50".parse::<Decimal>().unwrap()])).as_deref(),
+            Some("12.5")
+        );
         assert_eq!(text(Column::Boolean(vec![true])).as_deref(), Some("true"));
         assert_eq!(text(Column::Date(vec![19_365])).as_deref(), Some("2023-01-08"));
-        assert_eq!(text(Column::Timestamp(vec![1_500_000])).as_deref(), Some("1970-01-01T00:00:01.5Z"));
-        let words = Column::Text { offsets: vec![0, 3], bytes: b"a\"b".to_vec() };
+        assert_eq!(
+            text(Column::Timestamp(vec![1_500_000])).as_deref(),
+            Some("1970-01-01T00:00:01.5Z")
+        );
+        let words = Column::Text {
+            offsets: vec![0, 3],
+            bytes: b"a\"b".to_vec(),
+        };
         assert_eq!(text(words).as_deref(), Some("a\"b"));
         assert_eq!(text(Column::Absent), None);
-        let null = ColumnData { validity: Validity::Bitmap(vec![0]), values: Column::Integer(vec![0]) };
+        let null = ColumnData {
+            validity: Validity::Bitmap(vec![0]),
+            values: Column::Integer(vec![0]),
+        };
         assert_eq!(null.text_at(0), None);
     }
 }

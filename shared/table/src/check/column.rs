@@ -78,7 +78,9 @@ impl CheckedColumn {
         self.push_value(text)?;
         self.builder.set_valid(row);
         if let Some(allowed) = &self.one_of
-            && allowed.binary_search_by(|value| value.as_ref().cmp(text)).is_err()
+            && allowed
+                .binary_search_by(|value| value.as_ref().cmp(text))
+                .is_err()
         {
             return Err(Rule::NotAllowed);
         }
@@ -127,7 +129,11 @@ impl CheckedColumn {
 }
 
 fn in_range(is_in_range: bool) -> Result<(), Rule> {
-    if is_in_range { Ok(()) } else { Err(Rule::OutOfRange) }
+    if is_in_range {
+        Ok(())
+    } else {
+        Err(Rule::OutOfRange)
+    }
 }
 
 #[inline]

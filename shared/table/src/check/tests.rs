@@ -52,9 +52,12 @@ fn kept_rows(block: &Block) -> impl Iterator<Item = Kept> {
         values: block
             .columns
             .iter()
-            .map(|column| match column.validity.is_valid(row) {
-                true => value(&column.values, row),
-                false => serde_json::Value::Null,
+            .map(|column| {
+                if column.validity.is_valid(row) {
+                    value(&column.values, row)
+                } else {
+                    serde_json::Value::Null
+                }
             })
             .collect(),
     })
@@ -90,8 +93,14 @@ fn check(fields: &[Field], bytes: &[u8], piece: usize, limits: Limits) -> (Expec
     assert_eq!(consumed, row_errors.len());
     let counts = summary.counts;
     assert_eq!(counts.rows, counts.kept + counts.rejected);
-    assert_eq!((kept.len() as u64, rejected.len() as u64), (counts.kept, counts.rejected));
-    assert_eq!((summary.part_rows, summary.last_record), (counts.kept, counts.rows));
+    assert_eq!(
+        (kept.len() as u64, rejected.len() as u64),
+        (counts.kept, counts.rejected)
+    );
+    assert_eq!(
+        (summary.part_rows, summary.last_record),
+        (counts.kept, counts.rows)
+    );
     assert_eq!(summary.bytes, body.len() as u64);
     let outcome = Expected {
         file_error: None,
@@ -169,7 +178,7 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn the_pieces_make_no_difference(bytes in noise(), piece in 1_usize..40) {
@@ -284,17 +293,11 @@ fn a_line_that_is_cut_is_left_for_the_next_reading() {
     assert_eq!(read_rejected(b"{}\n"), (Vec::new(), 0));
 }
 
+/// The outputs are stored between pushes, so a check is held across awaits.
 #[test]
-fn make_cases_tmp() {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    for entry in std::fs::read_dir(&cases).unwrap() {
-        let case = entry.unwrap().path();
-        if !case.is_dir() {
-            continue;
-        }
-        let fields: Vec<Field> = serde_json::from_str(&std::fs::read_to_string(case.join("spec.json")).unwrap()).unwrap();
-        let input = std::fs::read(case.join("input.csv")).unwrap();
-        let (outcome, _) = check(&fields, &input, usize::MAX, CASE_LIMITS);
-        std::fs::write(case.join("expected.json"), serde_json::to_string_pretty(&outcome).unwrap() + "\n").unwrap();
-    }
+fn a_check_can_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<FileCheck>();
+    is_send::<crate::plan::Planner>();
+    is_send::<PartReader<std::fs::File>>();
 }

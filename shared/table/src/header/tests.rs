@@ -104,7 +104,10 @@ fn what_is_no_csv_file_is_refused_by_name() {
     assert_eq!(rules(b"id,\"day\n1,2\n"), [Rule::BadQuoting]);
     assert_eq!(rules(&b"x".repeat(Limits::RECORD_BYTES + 1)), [Rule::TooLong]);
     assert_eq!(rules(&b"x,".repeat(Limits::COLUMNS)), [Rule::TooManyColumns]);
-    assert_eq!(rules(&b"x,".repeat(Limits::COLUMNS - 1)).len(), Limits::COLUMNS + 2);
+    assert_eq!(
+        rules(&b"x,".repeat(Limits::COLUMNS - 1)).len(),
+        Limits::COLUMNS + 2
+    );
 }
 
 #[test]

@@ -122,14 +122,11 @@ fn decimals(output: &mut Vec<u8>, values: &[Decimal], validity: &Validity, numbe
     integers::write(output, numbers);
 }
 
-fn text(
-    output: &mut Vec<u8>,
-    offsets: &[u32],
-    bytes: &[u8],
-    scratch: &mut Scratch,
-) -> Result<(), PartError> {
+fn text(output: &mut Vec<u8>, offsets: &[u32], bytes: &[u8], scratch: &mut Scratch) -> Result<(), PartError> {
     let Scratch { numbers, dictionary } = scratch;
-    let pairs = offsets.windows(2).map(|pair| (pair[0] as usize, pair[1] as usize));
+    let pairs = offsets
+        .windows(2)
+        .map(|pair| (pair[0] as usize, pair[1] as usize));
     if pairs.clone().any(|(start, end)| start > end) || offsets.first() != Some(&0) {
         return Err(BAD_TEXT);
     }

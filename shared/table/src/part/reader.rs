@@ -215,9 +215,7 @@ impl<R: Read> PartReader<R> {
             METHOD_ZSTD if raw <= SECTION_BYTES => {
                 self.section.clear();
                 self.section.reserve(raw);
-                let unpacked = self
-                    .decompressor
-                    .decompress_to_buffer(stored, &mut self.section);
+                let unpacked = self.decompressor.decompress_to_buffer(stored, &mut self.section);
                 match unpacked {
                     Ok(length) if length == raw => Ok(()),
                     _ => Err(PartError::Damaged("a section does not unpack")),

@@ -59,10 +59,7 @@ fn lines_end_in_three_ways_and_the_last_needs_no_end() {
 
 #[test]
 fn blank_lines_are_skipped_and_counted_as_lines() {
-    assert_eq!(
-        scan(b"\n\r\na\n\n\r\rb\n\n"),
-        [good(3, &["a"]), good(7, &["b"])]
-    );
+    assert_eq!(scan(b"\n\r\na\n\n\r\rb\n\n"), [good(3, &["a"]), good(7, &["b"])]);
     assert_eq!(scan(b"\n\n"), []);
     assert_eq!(scan(b""), []);
 }
@@ -154,11 +151,9 @@ fn no_more_than_a_record_and_a_piece_is_kept() {
 
 /// Bytes of which most mean something.
 fn noise(length: usize) -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop_oneof![
-        6 => Just(b'a'), 3 => Just(b','), 4 => Just(b'"'), 3 => Just(b'\n'), 2 => Just(b'\r'),
-        1 => Just(0_u8), 1 => Just(0xFF_u8), 1 => any::<u8>(),
-    ];
-    proptest::collection::vec(byte, 0..length)
+    const BYTES: &[u8] = b"aaaaaa,,,\"\"\"\"\n\n\n\r\r\0\xFF\xC3\xA9 ";
+    proptest::collection::vec(0..BYTES.len(), 0..length)
+        .prop_map(|places| places.into_iter().map(|place| BYTES[place]).collect())
 }
 
 fn split<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
@@ -176,7 +171,7 @@ fn split<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn the_pieces_make_no_difference(

@@ -176,12 +176,7 @@ impl<'a> Walk<'a> {
 }
 
 /// What follows the line end at a mark: position and mark; `None` when a CR is all there is and an LF may follow.
-pub(super) fn line_end(
-    data: &[u8],
-    position: usize,
-    mark: usize,
-    extent: Extent,
-) -> Option<(usize, usize)> {
+pub(super) fn line_end(data: &[u8], position: usize, mark: usize, extent: Extent) -> Option<(usize, usize)> {
     if data[position] == b'\n' {
         return Some((position + 1, mark + 1));
     }
