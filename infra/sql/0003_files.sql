@@ -258,7 +258,8 @@ begin
         return;
     end if;
     -- A dataset that is being declared waits for us, or we for it: one of the two sees the other.
-    perform from spec.spec where kind = v_file.ingestion_type and name = v_file.ingestion_name for share;
+    perform pg_advisory_xact_lock_shared(
+        hashtextextended(v_file.ingestion_type || ' ' || v_file.ingestion_name, 0));
     v_unchanged_of := ingestion.claim_content(v_file);
     update ingestion.file_tracker set validated_at = now(), unchanged_of = v_unchanged_of
     where file_id = p_file_id and version = p_version;

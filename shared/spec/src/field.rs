@@ -159,7 +159,11 @@ fn read_pattern(property: &Value, at: &Pointer, problems: &mut Problems) -> Opti
 
 fn regex_words(error: &regex::Error) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "the pattern is too large when compiled".to_owned(),
+        regex::Error::CompiledTooBig(_) => {
+            "the pattern is too large when compiled: repeat less, or name the characters (\\w stands for all letters of \
+             all scripts; [A-Za-z0-9_] is small)"
+                .to_owned()
+        },
         other => {
             let text = other.to_string();
             let last = text.lines().last().unwrap_or_default();

@@ -1,0 +1,112 @@
+//! The real adapters behind the handlers' dependencies.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_app::authenticate::Authenticator;
+use millrace_aws::{Bucket, ClientsTable, Connection, DataApi, QueueUrls, Queues, table_answers};
+use millrace_core::Failure;
+use millrace_core::message::Queue;
+use millrace_lambda::surroundings::Machine;
+use millrace_store::Store;
+
+use crate::config::Config;
+use crate::deps::{Deps, Part, Probe};
+
+/// Dependencies over AWS; clients are made on first use.
+#[must_use]
+pub fn connect(config: &Config) -> Deps {
+    let connection = Connection::new();
+    let store = |secret: &str| {
+        Store::new(DataApi::new(
+            &connection,
+            &config.database_arn,
+            secret,
+            &config.database_name,
+        ))
+    };
+    let landing = Arc::new(Bucket::new(&connection, &config.landing_bucket));
+    let collections = Arc::new(Bucket::new(&connection, &config.collections_bucket));
+    let queues = Arc::new(Queues::new(&connection, queue_urls(config)));
+    let store_of_app = store(&config.database_secret_arn);
+    let table = |name: &str| TableProbe(connection.clone(), name.to_owned());
+    let mut parts = vec![
+        part("database", DatabaseProbe(store_of_app.clone())),
+        part("landing_bucket", BucketProbe(Arc::clone(&landing))),
+        part("collections_bucket", BucketProbe(Arc::clone(&collections))),
+        part("clients_table", table(&config.clients_table)),
+        part("locks_table", table(&config.locks_table)),
+    ];
+    parts.extend(Queue::ALL.map(|queue| part(queue_name(queue), QueueProbe(Arc::clone(&queues), queue))));
+    Deps {
+        owner_store: store(&config.database_owner_secret_arn),
+        store: store_of_app,
+        signer: Arc::clone(&landing) as _,
+        landing,
+        collections,
+        sender: queues,
+        reminder_delay_seconds: config.reminder_delay_seconds,
+        authenticator: Authenticator::new(Arc::new(ClientsTable::new(&connection, &config.clients_table))),
+        surroundings: Arc::new(Machine),
+        parts,
+    }
+}
+
+fn queue_urls(config: &Config) -> QueueUrls {
+    let [ingest, chunk, perf, status] = config.queue_urls.clone().map(Some);
+    QueueUrls {
+        ingest,
+        chunk,
+        perf,
+        status,
+    }
+}
+
+fn queue_name(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Ingest => "ingest_queue",
+        Queue::Chunk => "chunk_queue",
+        Queue::Perf => "perf_queue",
+        Queue::Status => "status_queue",
+    }
+}
+
+fn part(name: &'static str, probe: impl Probe + 'static) -> Part {
+    Part {
+        name,
+        probe: Box::new(probe),
+    }
+}
+
+struct DatabaseProbe(Store);
+struct BucketProbe(Arc<Bucket>);
+struct TableProbe(Connection, String);
+struct QueueProbe(Arc<Queues>, Queue);
+
+#[async_trait]
+impl Probe for DatabaseProbe {
+    async fn answers(&self) -> Result<(), Failure> {
+        self.0.schema_version().await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Probe for BucketProbe {
+    async fn answers(&self) -> Result<(), Failure> {
+        self.0.answers().await
+    }
+}
+
+#[async_trait]
+impl Probe for TableProbe {
+    async fn answers(&self) -> Result<(), Failure> {
+        table_answers(&self.0, &self.1).await
+    }
+}
+
+#[async_trait]
+impl Probe for QueueProbe {
+    async fn answers(&self) -> Result<(), Failure> {
+        self.0.answers(self.1).await
+    }
+}

@@ -1,0 +1,48 @@
+//! What the handlers work with: the store, the ports, and probes of both for health.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_app::authenticate::Authenticator;
+use millrace_app::ports::{MessageSender, ObjectStore, Surroundings, UploadSigner};
+use millrace_core::Failure;
+use millrace_store::Store;
+
+/// Asks a part of the service whether it answers.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Answers when the part does.
+    async fn answers(&self) -> Result<(), Failure>;
+}
+
+/// A part of the service that health reports on.
+pub struct Part {
+    /// Its name, stable.
+    pub name: &'static str,
+    /// How it is asked.
+    pub probe: Box<dyn Probe>,
+}
+
+/// Everything that handlers use; shared by all requests.
+pub struct Deps {
+    /// The database as the application's role.
+    pub store: Store,
+    /// The database as the owner, who alone creates the tables and views of specs.
+    pub owner_store: Store,
+    /// The landing bucket.
+    pub landing: Arc<dyn ObjectStore>,
+    /// The collections bucket.
+    pub collections: Arc<dyn ObjectStore>,
+    /// Signs addresses in the landing bucket.
+    pub signer: Arc<dyn UploadSigner>,
+    /// The queues.
+    pub sender: Arc<dyn MessageSender>,
+    /// How late a reminder looks at an outbox that a crash may have left full.
+    pub reminder_delay_seconds: u16,
+    /// Checks callers.
+    pub authenticator: Authenticator,
+    /// Time and chance.
+    pub surroundings: Arc<dyn Surroundings>,
+    /// What health asks.
+    pub parts: Vec<Part>,
+}

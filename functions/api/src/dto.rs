@@ -1,0 +1,8 @@
+//! What goes over the wire, one module per resource. DTOs carry no rules beyond their own shape.
+
+pub mod answer;
+pub mod files;
+pub mod health;
+pub mod kpi;
+pub mod specs;
+pub mod uploads;

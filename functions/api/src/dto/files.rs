@@ -1,0 +1,362 @@
+//! Files on the wire: status, counts, row errors.
+
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::{FileStatus, Mode, status};
+use millrace_core::ids::{FileVersion, Version};
+use millrace_core::row_error::{FileError, RowError, Rule};
+use millrace_core::{FileId, Name};
+use millrace_store::files::FileRecord;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::extract::query::bad_member;
+use crate::extract::{QueryMembers, ReadQuery};
+use crate::problem::Problem;
+
+/// A file version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FileDetail {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// Its version.
+    pub version: u32,
+    /// `dimension` or `event`.
+    #[schema(value_type = String, example = "event")]
+    pub ingestion_type: SpecKind,
+    /// The name of its spec.
+    #[schema(value_type = String, example = "event_students_attendance")]
+    pub ingestion_name: Name,
+    /// The spec version that it is checked against.
+    pub spec_version: u32,
+    /// The provider's name for it.
+    pub file_name: String,
+    /// How it changes the data: `new`, `replace` or `delete`.
+    #[schema(value_type = String, example = "new")]
+    pub mode: Mode,
+    /// `Upload_in_progress`, `Uploaded`, `Processing`, `Completed`, `Ready_to_archive`, `Archived` or `Error`.
+    #[schema(value_type = String, example = "Ready_to_archive")]
+    pub status: FileStatus,
+    /// Rows after the header; `rows = kept + rejected`.
+    pub rows: u64,
+    /// Rows that kept every rule.
+    pub kept: u64,
+    /// Rows that broke at least one.
+    pub rejected: u64,
+    /// What it feeds, known once validated.
+    pub datasets: Vec<FedDataset>,
+    /// Why the file as a whole is refused.
+    pub error: Option<FileErrorDetail>,
+    /// The file whose bytes these are already, when nothing was changed.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub unchanged_of: Option<FileId>,
+    /// Size of the object, once read.
+    pub size_bytes: Option<u64>,
+    /// Hash of the object, once read.
+    pub sha256: Option<String>,
+    /// When it was registered (RFC 3339).
+    pub created_at: String,
+    /// When its object was first read.
+    pub received_at: Option<String>,
+    /// When it was validated.
+    pub validated_at: Option<String>,
+    /// When the last dataset had it.
+    pub settled_at: Option<String>,
+}
+
+/// A dataset, or the dimension, that a file feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FedDataset {
+    /// Its name.
+    #[schema(value_type = String, example = "SAC_stds_atd_cmp_by_school")]
+    pub dataset: Name,
+    /// Whether it has the file.
+    pub applied: bool,
+}
+
+/// Why a whole file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FileErrorDetail {
+    /// The rule, stable.
+    #[schema(value_type = String, example = "missing_header")]
+    pub rule: Rule,
+    /// The physical line, where there is one to name.
+    pub line: Option<u64>,
+    /// The column, where there is one to name.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// How many rows are concerned, where that is the point.
+    pub rows: Option<u64>,
+}
+
+impl From<FileError> for FileErrorDetail {
+    fn from(error: FileError) -> Self {
+        Self {
+            rule: error.rule,
+            line: error.line,
+            column: error.column,
+            message: error.message,
+            rows: error.rows,
+        }
+    }
+}
+
+impl From<FileRecord> for FileDetail {
+    fn from(record: FileRecord) -> Self {
+        let status = status(&record.facts);
+        let fed = |dataset: millrace_core::facts::DatasetFacts| FedDataset {
+            dataset: dataset.dataset,
+            applied: dataset.applied,
+        };
+        Self {
+            file_id: record.file.file_id,
+            version: record.file.version,
+            ingestion_type: record.ingestion_type,
+            ingestion_name: record.ingestion_name,
+            spec_version: record.spec_version,
+            file_name: record.file_name,
+            mode: record.mode,
+            status,
+            rows: record.facts.counts.rows,
+            kept: record.facts.counts.kept,
+            rejected: record.facts.counts.rejected,
+            datasets: record.facts.datasets.into_iter().map(fed).collect(),
+            error: record.facts.error.map(FileErrorDetail::from),
+            unchanged_of: record.unchanged_of,
+            size_bytes: record.size_bytes,
+            sha256: record.sha256,
+            created_at: record.created_at,
+            received_at: record.received_at,
+            validated_at: record.validated_at,
+            settled_at: record.settled_at,
+        }
+    }
+}
+
+/// A page of file versions, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FilePage {
+    /// The file versions.
+    pub items: Vec<FileDetail>,
+    /// Hand this back as `cursor` to get the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// Which files to list.
+#[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FileQuery {
+    /// Only those of a kind: `dimension` or `event`.
+    #[param(value_type = Option<String>)]
+    pub ingestion_type: Option<SpecKind>,
+    /// Only those of a spec.
+    #[param(value_type = Option<String>)]
+    pub ingestion_name: Option<Name>,
+    /// Only those of a name.
+    pub file_name: Option<String>,
+    /// `open`: only those for which something is still to be done.
+    #[param(value_type = Option<String>, example = "open")]
+    pub status: Option<OpenOnly>,
+    /// The most items of the page; 200 at most. A page may be shorter and still have a `next`.
+    #[param(required = false, minimum = 1, maximum = 10_000, example = 100)]
+    pub limit: u32,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<i64>,
+}
+
+/// The value `open` of the query member `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOnly;
+
+impl ReadQuery for FileQuery {
+    fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
+        let kind = members.optional("ingestion_type")?;
+        let kind = kind.map(|text| {
+            SpecKind::parse(&text).ok_or_else(|| bad_member("ingestion_type", "has to be dimension or event"))
+        });
+        let status = match members.optional("status")?.as_deref() {
+            None => None,
+            Some("open") => Some(OpenOnly),
+            Some(_) => return Err(bad_member("status", "has to be open, or absent")),
+        };
+        let cursor = members.optional("cursor")?.map(|text| {
+            let sequence = text.parse().ok().filter(|sequence: &i64| *sequence > 0);
+            sequence.ok_or_else(|| bad_member("cursor", "has to be the next of a page"))
+        });
+        Ok(Self {
+            ingestion_type: kind.transpose()?,
+            ingestion_name: members.name("ingestion_name")?,
+            file_name: members.optional("file_name")?,
+            status,
+            limit: members.limit()?,
+            cursor: cursor.transpose()?,
+        })
+    }
+}
+
+/// Which version of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VersionQuery {
+    /// The version; the latest when not said.
+    #[param(value_type = Option<u32>, minimum = 1)]
+    pub version: Option<Version>,
+}
+
+fn read_version(members: &mut QueryMembers) -> Result<Option<Version>, Problem> {
+    let Some(text) = members.optional("version")? else {
+        return Ok(None);
+    };
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let version = text
+        .parse::<i32>()
+        .ok()
+        .filter(|version| is_plain && *version > 0);
+    let version = version.and_then(|version| Version::try_from(version).ok());
+    version
+        .map(Some)
+        .ok_or_else(|| bad_member("version", "has to be a whole number from 1"))
+}
+
+impl ReadQuery for VersionQuery {
+    fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
+        Ok(Self {
+            version: read_version(members)?,
+        })
+    }
+}
+
+/// Which row errors to list.
+#[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RowErrorQuery {
+    /// The version; the latest when not said.
+    #[param(value_type = Option<u32>, minimum = 1)]
+    pub version: Option<Version>,
+    /// The most items of the page; 1,000 when not said. A page may be shorter and still have a `next`.
+    #[param(required = false, minimum = 1, maximum = 10_000, example = 1_000)]
+    pub limit: u32,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl ReadQuery for RowErrorQuery {
+    fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
+        Ok(Self {
+            version: read_version(members)?,
+            limit: members.limit()?,
+            cursor: members.optional("cursor")?,
+        })
+    }
+}
+
+/// A broken rule in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RowErrorItem {
+    /// The record, counted from 1 after the header.
+    #[schema(example = 17)]
+    pub record: u64,
+    /// The physical line on which the record starts; the header's is 1.
+    #[schema(example = 18)]
+    pub line: u64,
+    /// The column, where one cell is to blame.
+    #[schema(example = "grade")]
+    pub column: Option<String>,
+    /// The rule, stable.
+    #[schema(value_type = String, example = "wrong_type")]
+    pub rule: Rule,
+    /// What the rule asks for.
+    #[schema(example = "a whole number")]
+    pub expected: String,
+    /// What was found, cut to 200 characters.
+    #[schema(example = "seven")]
+    pub found: String,
+}
+
+impl From<RowError> for RowErrorItem {
+    fn from(error: RowError) -> Self {
+        Self {
+            record: error.record,
+            line: error.line,
+            column: error.column,
+            rule: error.rule,
+            expected: error.expected,
+            found: error.found,
+        }
+    }
+}
+
+/// A rejected row: as it came, with everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RejectedRowItem {
+    /// The record, counted from 1 after the header.
+    #[schema(example = 17)]
+    pub record: u64,
+    /// The physical line on which it starts; the header's is 1.
+    #[schema(example = 18)]
+    pub line: u64,
+    /// The row as it came, bytes that are no text replaced.
+    pub raw: String,
+    /// Whether that is only its beginning.
+    pub raw_is_cut: bool,
+    /// The broken rules; never empty.
+    pub errors: Vec<RowErrorItem>,
+}
+
+/// A page of rejected rows, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RowErrorPage {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// The version that the errors are of.
+    pub version: u32,
+    /// The rows.
+    pub items: Vec<RejectedRowItem>,
+    /// Hand this back as `cursor` to get the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// A file that was driven on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FileDriven {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// Its version.
+    pub version: u32,
+    /// How many messages were sent.
+    #[schema(example = 1)]
+    pub messages: usize,
+}
+
+/// All open files, driven on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AllDriven {
+    /// How many file versions.
+    #[schema(example = 2)]
+    pub files: usize,
+    /// The first thousand of them.
+    pub driven: Vec<DrivenVersion>,
+}
+
+/// A file version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DrivenVersion {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// Its version.
+    pub version: u32,
+}
+
+impl From<FileVersion> for DrivenVersion {
+    fn from(file: FileVersion) -> Self {
+        Self {
+            file_id: file.file_id,
+            version: file.version,
+        }
+    }
+}

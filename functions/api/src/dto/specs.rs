@@ -1,0 +1,135 @@
+//! Specs on the wire.
+
+use millrace_core::definition::SpecKind;
+use millrace_store::specs::{Definition, SpecRecord};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::extract::{QueryMembers, ReadQuery};
+use crate::problem::Problem;
+
+/// What became of a spec that was posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpecCreated {
+    /// Its kind.
+    #[schema(value_type = String, example = "dimension")]
+    pub kind: SpecKind,
+    /// Its name.
+    #[schema(example = "dimension_school")]
+    pub name: String,
+    /// Its version.
+    #[schema(example = 1)]
+    pub version: u32,
+    /// What makes a row unique, for a dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Vec<String>>,
+    /// What is served, for a dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<String>>,
+    /// What became of it, in words.
+    pub message: String,
+}
+
+impl SpecCreated {
+    /// The answer for a definition.
+    #[must_use]
+    pub fn new(definition: &Definition, version: u32, message: &str) -> Self {
+        let (kind, name, key, outputs) = match definition {
+            Definition::Dimension(dimension) => {
+                let key = dimension.key.iter().map(ToString::to_string).collect();
+                (SpecKind::Dimension, &dimension.name, Some(key), None)
+            }
+            Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
+            Definition::Dataset(dataset) => {
+                let outputs = dataset
+                    .outputs
+                    .iter()
+                    .map(|output| output.name.to_string())
+                    .collect();
+                (SpecKind::Dataset, &dataset.name, None, Some(outputs))
+            }
+        };
+        Self {
+            kind,
+            name: name.to_string(),
+            version,
+            key,
+            outputs,
+            message: message.to_owned(),
+        }
+    }
+}
+
+/// A spec in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpecItem {
+    /// Its kind.
+    #[schema(value_type = String, example = "dimension")]
+    pub kind: SpecKind,
+    /// Its name.
+    #[schema(example = "dimension_school")]
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// Who created it.
+    pub created_by: String,
+    /// When (RFC 3339).
+    pub created_at: String,
+}
+
+/// A spec with its body.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SpecDetail {
+    /// What the listing shows.
+    #[serde(flatten)]
+    pub item: SpecItem,
+    /// The body as it was posted.
+    #[schema(value_type = Object)]
+    pub body: Value,
+}
+
+/// A page of specs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpecPage {
+    /// The specs, by name.
+    pub items: Vec<SpecItem>,
+    /// Hand this back as `cursor` to get the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+impl From<SpecRecord> for SpecDetail {
+    fn from(record: SpecRecord) -> Self {
+        let item = SpecItem {
+            kind: record.kind,
+            name: record.name,
+            version: record.version,
+            created_by: record.created_by,
+            created_at: record.created_at,
+        };
+        Self {
+            item,
+            body: record.body,
+        }
+    }
+}
+
+/// A page that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The most items of the page; 1,000 when not said. A page may be shorter and still have a `next`.
+    #[param(required = false, minimum = 1, maximum = 10_000, example = 1_000)]
+    pub limit: u32,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl ReadQuery for PageQuery {
+    fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
+        Ok(Self {
+            limit: members.limit()?,
+            cursor: members.optional("cursor")?,
+        })
+    }
+}

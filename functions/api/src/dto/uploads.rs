@@ -1,0 +1,242 @@
+//! Uploads on the wire: asked for in JSON, or sent in a form.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+use millrace_app::ports::PresignedUpload;
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::Mode;
+use millrace_core::ids::FileVersion;
+use millrace_core::{FileId, Name};
+use millrace_store::files::RegisteredVersion;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::extract::CsvForm;
+use crate::problem::Problem;
+
+/// The most bytes of a file name.
+const MAX_FILE_NAME_BYTES: usize = 200;
+
+/// Asks for an address to send a file to.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UploadAsked {
+    /// `dimension` or `event`.
+    #[schema(example = "event")]
+    pub ingestion_type: String,
+    /// The name of the spec.
+    #[schema(example = "event_students_attendance")]
+    pub ingestion_name: String,
+    /// Your name for the file; a spec holds one file of a name.
+    #[schema(example = "attendance-2023-01.csv")]
+    pub file_name: String,
+    /// `new` (also when absent), or `replace`.
+    #[schema(example = "new")]
+    pub mode: Option<String>,
+    /// The file to replace, when known by id rather than by name.
+    pub file_id: Option<String>,
+}
+
+/// A file that is asked for or sent, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadOrder {
+    /// Dimension or event.
+    pub kind: SpecKind,
+    /// The spec's name.
+    pub name: Name,
+    /// The file's name.
+    pub file_name: String,
+    /// New or replace.
+    pub mode: Mode,
+    /// The file to replace.
+    pub file_id: Option<FileId>,
+}
+
+/// The members of an order as texts, wherever they came from.
+struct Texts<'a> {
+    prefix: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    file_name: &'a str,
+    mode: Option<&'a str>,
+    file_id: Option<&'a str>,
+}
+
+impl UploadAsked {
+    /// Checks the order.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn order(&self) -> Result<UploadOrder, Problem> {
+        check(&Texts {
+            prefix: "",
+            kind: &self.ingestion_type,
+            name: &self.ingestion_name,
+            file_name: &self.file_name,
+            mode: self.mode.as_deref(),
+            file_id: self.file_id.as_deref(),
+        })
+    }
+}
+
+/// Checks the order in a form.
+///
+/// # Errors
+/// 422 with every broken rule.
+pub fn form_order(form: &CsvForm) -> Result<UploadOrder, Problem> {
+    let text = |name: &str| {
+        form.texts
+            .get(name)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    check(&Texts {
+        prefix: "/form",
+        kind: text("ingestion_type").unwrap_or_default(),
+        name: text("ingestion_name").unwrap_or_default(),
+        file_name: &form.file_name,
+        mode: text("mode"),
+        file_id: text("file_id"),
+    })
+}
+
+fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
+    let mut broken: Vec<(&str, &str, String)> = Vec::new();
+    let kind = SpecKind::parse(texts.kind).filter(|kind| *kind != SpecKind::Dataset);
+    if kind.is_none() {
+        let code = if texts.kind == "dataset" {
+            "not_supported_yet"
+        } else {
+            "wrong_value"
+        };
+        broken.push(("ingestion_type", code, "has to be dimension or event".to_owned()));
+    }
+    let name = Name::parse(texts.name)
+        .map_err(|error| broken.push(("ingestion_name", "bad_name", error.to_string())));
+    if let Some(message) = file_name_error(texts.file_name) {
+        broken.push(("file_name", "bad_file_name", message.to_owned()));
+    }
+    let mode = Mode::parse(texts.mode.unwrap_or("new")).filter(|mode| *mode != Mode::Delete);
+    if mode.is_none() {
+        broken.push(("mode", "wrong_value", "has to be new or replace".to_owned()));
+    }
+    let file_id = texts.file_id.map(FileId::from_str);
+    if matches!(file_id, Some(Err(_))) {
+        broken.push(("file_id", "wrong_value", "has to be a UUID".to_owned()));
+    }
+    if file_id.is_some() && mode == Some(Mode::New) {
+        broken.push((
+            "file_id",
+            "wrong_value",
+            "goes with the mode replace: a new file gets its id".to_owned(),
+        ));
+    }
+    match (kind, name, mode, &broken[..]) {
+        (Some(kind), Ok(name), Some(mode), []) => Ok(UploadOrder {
+            kind,
+            name,
+            file_name: texts.file_name.to_owned(),
+            mode,
+            file_id: file_id.and_then(Result::ok),
+        }),
+        _ => Err(refusal(texts.prefix, broken)),
+    }
+}
+
+fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
+    let problem = Problem::invalid("invalid_upload", format!("{} rules are broken", broken.len()));
+    broken
+        .into_iter()
+        .fold(problem, |problem, (member, code, message)| {
+            problem.at(format!("{prefix}/{member}"), code, message)
+        })
+}
+
+/// A name that can be shown, stored and put into a header anywhere: no path, no control characters.
+fn file_name_error(name: &str) -> Option<&'static str> {
+    let is_bad = |character: char| character.is_control() || matches!(character, '/' | '\\');
+    if name.is_empty() || name.len() > MAX_FILE_NAME_BYTES {
+        return Some("has to have 1 to 200 bytes");
+    }
+    let is_only_dots = name.chars().all(|character| character == '.');
+    (is_only_dots || name.chars().any(is_bad)).then_some("is a plain name: no slashes, no control characters")
+}
+
+/// Where to send a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UploadAddress {
+    /// The address; whoever has it may send one object.
+    pub url: String,
+    /// How to send it.
+    #[schema(example = "PUT")]
+    pub method: &'static str,
+    /// Headers that have to be sent with it.
+    pub headers: BTreeMap<String, String>,
+    /// When the address ends (RFC 3339).
+    #[schema(example = "2023-01-08T12:15:00Z")]
+    pub expires_at: String,
+}
+
+/// A registered file version and the address for its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UploadOpened {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// Its version.
+    pub version: u32,
+    /// How it changes the data.
+    #[schema(value_type = String, example = "new")]
+    pub mode: Mode,
+    /// Where to send the bytes.
+    pub upload: UploadAddress,
+}
+
+impl UploadOpened {
+    /// The answer for a registered version.
+    #[must_use]
+    pub fn new(version: &RegisteredVersion, signed: PresignedUpload) -> Self {
+        let ends = jiff::Timestamp::from_second(signed.expires_at).unwrap_or_default();
+        Self {
+            file_id: version.file.file_id,
+            version: version.file.version,
+            mode: version.mode,
+            upload: UploadAddress {
+                url: signed.url,
+                method: "PUT",
+                headers: signed.headers.into_iter().collect(),
+                expires_at: ends.to_string(),
+            },
+        }
+    }
+}
+
+/// A file version that is on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FileAccepted {
+    /// The file.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// Its version.
+    pub version: u32,
+    /// How it changes the data.
+    #[schema(value_type = String, example = "new")]
+    pub mode: Mode,
+    /// Where it stands; ask `GET /ingestion/files/{file_id}` for more.
+    #[schema(example = "Upload_in_progress")]
+    pub status: &'static str,
+}
+
+impl FileAccepted {
+    /// The answer for a version whose bytes have been stored, or that has none.
+    #[must_use]
+    pub fn new(file: FileVersion, mode: Mode, status: &'static str) -> Self {
+        Self {
+            file_id: file.file_id,
+            version: file.version,
+            mode,
+            status,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What handlers take out of a request. Each extractor refuses what breaks a limit, as a problem.
+
+pub mod idempotency;
+pub mod json_body;
+pub mod limits;
+pub mod multipart;
+pub mod path;
+pub mod query;
+pub mod strict_json;
+
+pub use idempotency::IdempotencyKey;
+pub use json_body::JsonBody;
+pub use multipart::CsvForm;
+pub use path::{FileIdInPath, KindInPath, NameInPath};
+pub use query::{Query, QueryMembers, ReadQuery};

@@ -1,0 +1,179 @@
+//! Query members, read strictly: each is known, is there once unless it may repeat, and is UTF-8 without control
+//! characters.
+
+use std::str::FromStr as _;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use millrace_core::Name;
+use millrace_core::page::{DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS};
+
+use crate::problem::Problem;
+
+/// The most bytes of a value.
+const MAX_VALUE_BYTES: usize = 1_024;
+
+/// A DTO that is read from a query.
+pub trait ReadQuery: Sized {
+    /// Takes the members that the DTO has.
+    ///
+    /// # Errors
+    /// A problem that names the member.
+    fn read(members: &mut QueryMembers) -> Result<Self, Problem>;
+}
+
+/// A query as a DTO.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: ReadQuery> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut members = QueryMembers::parse(parts.uri.query().unwrap_or_default())?;
+        let read = T::read(&mut members)?;
+        members.finish()?;
+        Ok(Self(read))
+    }
+}
+
+/// The members of a query that were not taken yet.
+#[derive(Debug, Default)]
+pub struct QueryMembers(Vec<(String, String)>);
+
+/// A problem with one member.
+pub(crate) fn bad_member(name: &str, message: impl Into<String>) -> Problem {
+    let message = message.into();
+    Problem::malformed("bad_query", format!("{name}: {message}")).at(
+        format!("/query/{name}"),
+        "bad_query",
+        message,
+    )
+}
+
+impl QueryMembers {
+    /// Decodes a query.
+    ///
+    /// # Errors
+    /// 400 for what is not percent-encoded UTF-8, holds control characters or is too long.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
+        let mut members = Vec::new();
+        for member in query.split('&').filter(|member| !member.is_empty()) {
+            let (name, value) = member.split_once('=').unwrap_or((member, ""));
+            members.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self(members))
+    }
+
+    /// A member that may be there once.
+    ///
+    /// # Errors
+    /// 400 when it is there twice.
+    pub fn optional(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut values = self.repeated(name);
+        match values.len() {
+            0 | 1 => Ok(values.pop()),
+            _ => Err(bad_member(name, "may be there once")),
+        }
+    }
+
+    /// A member that has to be there, once.
+    ///
+    /// # Errors
+    /// 400 when it is absent, empty, or there twice.
+    pub fn required(&mut self, name: &str) -> Result<String, Problem> {
+        let value = self.optional(name)?.filter(|value| !value.is_empty());
+        value.ok_or_else(|| bad_member(name, "has to be there"))
+    }
+
+    /// A member that may be there many times.
+    pub fn repeated(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|(member, _)| member == name);
+        self.0 = left;
+        taken
+            .into_iter()
+            .map(|(_, value): (String, String)| value)
+            .collect()
+    }
+
+    /// The size of a page: 1 to 10,000, or 1,000 when not said.
+    ///
+    /// # Errors
+    /// 400 when it is no such number.
+    pub fn limit(&mut self) -> Result<u32, Problem> {
+        let Some(text) = self.optional("limit")? else {
+            return Ok(DEFAULT_PAGE_ITEMS);
+        };
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit = u32::from_str(&text)
+            .ok()
+            .filter(|limit| is_plain && (1..=MAX_PAGE_ITEMS).contains(limit));
+        limit.ok_or_else(|| bad_member("limit", format!("has to be a number from 1 to {MAX_PAGE_ITEMS}")))
+    }
+
+    /// A name, where there is one.
+    ///
+    /// # Errors
+    /// 400 when it is no name.
+    pub fn name(&mut self, member: &str) -> Result<Option<Name>, Problem> {
+        let Some(text) = self.optional(member)? else {
+            return Ok(None);
+        };
+        Name::parse(&text)
+            .map(Some)
+            .map_err(|error| bad_member(member, error.to_string()))
+    }
+
+    /// Makes sure that every member was taken.
+    ///
+    /// # Errors
+    /// 400 that names the first one left.
+    pub fn finish(self) -> Result<(), Problem> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name: String = name.chars().take(60).collect();
+                Err(bad_member(&name, "is not a parameter of this address"))
+            }
+        }
+    }
+}
+
+fn decode(text: &str) -> Result<String, Problem> {
+    let bad = || {
+        Problem::malformed(
+            "bad_query",
+            "the query is not percent-encoded UTF-8 without control characters",
+        )
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => hexadecimal(rest.next())
+                .zip(hexadecimal(rest.next()))
+                .map(|(high, low)| high * 16 + low)
+                .ok_or_else(bad)?,
+            plain => plain,
+        });
+    }
+    if bytes.len() > MAX_VALUE_BYTES {
+        return Err(Problem::malformed(
+            "bad_query",
+            format!("a query member has more than {MAX_VALUE_BYTES} bytes"),
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| bad())?;
+    if text.chars().any(char::is_control) {
+        return Err(bad());
+    }
+    Ok(text)
+}
+
+fn hexadecimal(digit: Option<u8>) -> Option<u8> {
+    let digit = char::from(digit?).to_digit(16)?;
+    u8::try_from(digit).ok()
+}

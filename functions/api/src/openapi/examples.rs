@@ -1,0 +1,89 @@
+//! The bodies of specs in the document: their published schemas, and an example of each.
+
+use millrace_core::definition::SpecKind;
+use serde_json::{Value, json};
+
+const KINDS: [SpecKind; 3] = [SpecKind::Dimension, SpecKind::Event, SpecKind::Dataset];
+
+/// Writes the schemas of spec bodies into the components, and refers to them where a spec is posted.
+pub(super) fn write(document: &mut Value) {
+    let mut references = Vec::new();
+    let mut examples = json!({});
+    for kind in KINDS {
+        let name = format!("Spec_{}", kind.as_str());
+        references.push(json!({"$ref": format!("#/components/schemas/{name}")}));
+        examples[kind.as_str()] = json!({"summary": format!("A {}", kind.as_str()), "value": example(kind)});
+        add_schema(document, &name, millrace_spec::schema(kind));
+    }
+    let content = json!({"application/json": {"schema": {"oneOf": references}, "examples": examples}});
+    document["paths"]["/spec/{kind}"]["post"]["requestBody"]["content"] = content;
+}
+
+/// A schema among the components: its `$defs` become components of their own, since a `$ref` is read from the
+/// document's root.
+fn add_schema(document: &mut Value, name: &str, mut schema: Value) {
+    let definitions = schema.as_object_mut().and_then(|members| {
+        members.shift_remove("$schema");
+        members.shift_remove("$id");
+        members.shift_remove("$defs")
+    });
+    let parts = definitions
+        .as_ref()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    for (part, mut definition) in parts.map(|(part, definition)| (part, definition.clone())) {
+        refer(&mut definition, name);
+        document["components"]["schemas"][format!("{name}_{part}")] = definition;
+    }
+    refer(&mut schema, name);
+    document["components"]["schemas"][name] = schema;
+}
+
+fn refer(schema: &mut Value, name: &str) {
+    match schema {
+        Value::Object(members) => {
+            for (member, value) in members.iter_mut() {
+                match (member.as_str(), value) {
+                    ("$ref", Value::String(target)) => {
+                        *target = target.replace("#/$defs/", &format!("#/components/schemas/{name}_"));
+                    }
+                    (_, value) => refer(value, name),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, name)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn example(kind: SpecKind) -> Value {
+    match kind {
+        SpecKind::Dimension => {
+            json!({"ingestion_type": "dimension", "dimension_name": "dimension_school", "input": {
+            "type": "object", "properties": {"dimension": {"type": "array", "items": {"type": "object",
+            "required": ["school_id"], "key": ["school_id"], "properties": {
+                "school_id": {"type": "string", "shouldnotnull": true}, "district_id": {"type": "string"}}}}}}})
+        }
+        SpecKind::Event => {
+            json!({"ingestion_type": "event", "event_name": "event_students_attendance", "input": {
+            "type": "object", "properties": {"event": {"type": "array", "items": {"type": "object",
+            "required": ["date", "school_id", "total_students"], "properties": {
+                "date": {"type": "string", "format": "date"}, "school_id": {"type": "string"},
+                "total_students": {"type": "integer", "minimum": 0}}}}}}})
+        }
+        SpecKind::Dataset => json!({"ingestion_type": "dataset", "dataset_name": "students_by_school",
+            "event_name": "event_students_attendance", "input": {"type": "object", "properties": {
+            "dimensions": {"type": "object", "properties": {
+                "table": {"type": "string", "pattern": "ingestion.dimension_school"}, "column": ["school_id"],
+                "merge_on_col": {"type": "string", "pattern": "school_id"}}},
+            "dataset": {"type": "object", "properties": {
+                "items": {"type": "array", "items": {"type": "object", "properties": {"date": {"type": "string"},
+                    "school_id": {"type": "string"}, "sum_total_students": {"type": "integer"}}}},
+                "group_by": ["date", "school_id"],
+                "aggregate": {"type": "object", "properties": {"function": ["sum"],
+                    "target_table": {"type": "string", "pattern": "ingestion.students_by_school"},
+                    "columns": {"type": "array", "items": {"type": "object", "properties": {
+                        "column": ["total_students"]}}}}}}}}}}),
+    }
+}

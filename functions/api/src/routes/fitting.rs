@@ -1,0 +1,61 @@
+//! Pages that fit into the database's answer.
+
+use millrace_core::Failure;
+use millrace_core::failure::FailureKind;
+use millrace_store::datasets::ReadError;
+
+/// An error that may be the database's.
+pub(crate) trait FailsAtTheDatabase {
+    /// What the database answered, if it was asked.
+    fn failure(&self) -> Option<&Failure>;
+}
+
+impl FailsAtTheDatabase for Failure {
+    fn failure(&self) -> Option<&Failure> {
+        Some(self)
+    }
+}
+
+impl FailsAtTheDatabase for ReadError {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Database(failure) => Some(failure),
+            Self::Selection(_) => None,
+        }
+    }
+}
+
+/// The size of a page that is asked for, shortened when the database's answer would be too large.
+///
+/// The Data API takes answers of 1 MiB and refuses larger ones as a bad request, without a code of their own, so
+/// another bad request is tried a few times in vain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageSize(u32);
+
+impl PageSize {
+    /// At most so many items.
+    pub(crate) fn at_most(limit: u32) -> Self {
+        Self(limit)
+    }
+
+    /// How many items to ask for now.
+    pub(crate) fn items(self) -> u32 {
+        self.0
+    }
+
+    /// Takes an answer, or none when a shorter page is to be asked for.
+    pub(crate) fn take<T, E: FailsAtTheDatabase>(&mut self, answer: Result<T, E>) -> Option<Result<T, E>> {
+        match answer {
+            Err(error) if self.0 > 1 && error.failure().is_some_and(is_too_large) => {
+                self.0 = (self.0 / 4).max(1);
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+}
+
+fn is_too_large(failure: &Failure) -> bool {
+    let detail = failure.detail.as_deref().unwrap_or_default();
+    failure.kind == FailureKind::Invalid && detail == "BadRequestException"
+}

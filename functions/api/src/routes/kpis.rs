@@ -1,0 +1,91 @@
+//! KPI figures: by any level, filter and period.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use millrace_core::field::FieldType;
+use millrace_core::{Decimal, Name};
+use millrace_store::datasets::KpiQuery;
+use millrace_store::selection::{Grouping, Selection};
+
+use crate::deps::Deps;
+use crate::dto::answer::{decode_cursor, row_page};
+use crate::dto::kpi::{KpiPage, KpiParameters, parse_day};
+use crate::extract::{NameInPath, Query};
+use crate::problem::{Answer, Problem};
+use crate::routes::datasets::{Found, load_dataset, query_page, read_problem};
+
+/// Queries a dataset's figures.
+#[utoipa::path(get, path = "/kpis/{name}", operation_id = "query_kpi", tag = "datasets",
+    params(("name" = String, Path, description = "The dataset", example = "SAC_stds_atd_cmp_by_school"), KpiParameters),
+    responses((status = 200, description = "A page.", body = KpiPage, example = json!({"columns": [
+        {"name": "date", "type": "text"}, {"name": "district_id", "type": "text"},
+        {"name": "sum_total_students", "type": "integer"}, {"name": "percentage", "type": "decimal"}],
+        "rows": [["2023-01", "105", 51069, "81.217569"]], "version": 3,
+        "waiting": {"keys": 0, "cells": 0, "rows": 0, "examples": []}, "next": null}))))]
+pub(crate) async fn query(
+    State(deps): State<Arc<Deps>>,
+    NameInPath(name): NameInPath,
+    Query(asked): Query<KpiParameters>,
+) -> Answer<Json<KpiPage>> {
+    let found = load_dataset(&deps, name.as_str()).await?;
+    check_filters(&found, &asked.filter)?;
+    let limit = asked.limit;
+    let question = question(&found, asked)?;
+    let (rows, limit) = query_page(&deps, &found, question, limit).await?;
+    let waiting = deps
+        .store
+        .waiting(&found.cells, found.dimension.as_ref())
+        .await
+        .map_err(read_problem)?;
+    let page = row_page(rows, limit, Some(found.version));
+    Ok(Json(KpiPage {
+        page,
+        waiting: waiting.into(),
+    }))
+}
+
+fn question(found: &Found, asked: KpiParameters) -> Answer<KpiQuery> {
+    let own_columns = || found.cells.definition.group_by.clone();
+    Ok(KpiQuery {
+        grouping: Grouping {
+            columns: asked.group_by.unwrap_or_else(own_columns),
+            grain: asked.grain,
+        },
+        filters: asked.filter,
+        from: asked.from.map(|day| day.to_string()),
+        to: asked.to.map(|day| day.to_string()),
+        after: decode_cursor(asked.cursor)?,
+        limit: 0,
+    })
+}
+
+/// Values are checked against their column's type here, so that the database never has to refuse one.
+fn check_filters(found: &Found, filters: &[(Name, Vec<String>)]) -> Answer<()> {
+    let selection =
+        Selection::new(&found.cells, found.dimension.as_ref()).map_err(|error| read_problem(error.into()))?;
+    for (name, values) in filters {
+        let (_, field_type) = selection
+            .column(name)
+            .map_err(|error| read_problem(error.into()))?;
+        if !values.iter().all(|value| is_of(field_type, value)) {
+            let message = format!("a value of {name} is not of its type");
+            let problem = Problem::invalid("bad_filter_value", message.clone());
+            return Err(problem.at("/query/filter", "bad_filter_value", message));
+        }
+    }
+    Ok(())
+}
+
+fn is_of(field_type: FieldType, value: &str) -> bool {
+    match field_type {
+        FieldType::Text => true,
+        FieldType::Integer => value.parse::<i64>().is_ok(),
+        FieldType::Decimal => Decimal::from_str(value).is_ok(),
+        FieldType::Boolean => matches!(value, "true" | "false"),
+        FieldType::Date => parse_day(value).is_some(),
+        FieldType::Timestamp => value.parse::<jiff::Timestamp>().is_ok(),
+    }
+}

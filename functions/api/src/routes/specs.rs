@@ -1,0 +1,163 @@
+//! Specs: create, list, read.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use millrace_app::outbox::send_outbox;
+use millrace_core::Failure;
+use millrace_core::definition::SpecKind;
+use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
+use millrace_store::Store;
+use millrace_store::specs::{CreateSpec, Definition, SpecRecord, is_name_conflict};
+use serde_json::Value;
+
+use crate::auth::Caller;
+use crate::deps::Deps;
+use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecItem, SpecPage};
+use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
+use crate::problem::{Answer, Problem};
+use crate::routes::fitting::PageSize;
+
+/// Bodies come with the listing, so a page of specs is short.
+const MAX_SPECS: u32 = 100;
+
+/// The most bytes of a spec as the database writes it out: the Data API answers no row above 64 KiB, and a spec that
+/// cannot be read back must not be taken.
+const MAX_STORED_BYTES: usize = 64 * 1024 - 1_024;
+
+/// Creates a spec, with its table and view.
+///
+/// The name is the key of the effect: the same body again answers 200, another body of that name 409.
+#[utoipa::path(post, path = "/spec/{kind}", operation_id = "create_spec", tag = "specs",
+    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension")),
+    request_body(content = Object, description = "A spec in the seed's shape."),
+    responses(
+        (status = 201, description = "Created.", body = SpecCreated, example = json!({"kind": "dimension",
+            "name": "dimension_school", "version": 1, "key": ["school_id"], "message": "the spec was created"})),
+        (status = 200, description = "The very same spec is there.", body = SpecCreated, example = json!({
+            "kind": "dimension", "name": "dimension_school", "version": 1, "key": ["school_id"],
+            "message": "the very same spec is there"})),
+    ))]
+pub(crate) async fn create(
+    State(deps): State<Arc<Deps>>,
+    KindInPath(kind): KindInPath,
+    Caller(caller): Caller,
+    body: JsonBody<Value>,
+) -> Answer<(StatusCode, Json<SpecCreated>)> {
+    let definition = compile(&deps.store, kind, &body.value).await?;
+    check_size(&definition, &body.value)?;
+    let created = deps
+        .owner_store
+        .create_spec(&definition, &body.value, &caller.client_id)
+        .await;
+    let (status, version, message) = match created.map_err(conflict)? {
+        CreateSpec::Created(version) => (StatusCode::CREATED, version, "the spec was created"),
+        CreateSpec::Identical(version) => (StatusCode::OK, version, "the very same spec is there"),
+        CreateSpec::Taken => return Err(taken()),
+    };
+    send_contributions(&deps, kind).await?;
+    Ok((status, Json(SpecCreated::new(&definition, version, message))))
+}
+
+async fn compile(store: &Store, kind: SpecKind, body: &Value) -> Answer<Definition> {
+    let definition = match kind {
+        SpecKind::Dimension => Definition::Dimension(check_dimension(body)?),
+        SpecKind::Event => Definition::Event(check_event(body)?),
+        SpecKind::Dataset => {
+            let catalogue = Catalogue {
+                events: store.list_definitions(SpecKind::Event).await?,
+                dimensions: store.list_definitions(SpecKind::Dimension).await?,
+            };
+            Definition::Dataset(check_dataset(body, &catalogue)?)
+        }
+    };
+    Ok(definition)
+}
+
+fn check_size(definition: &Definition, body: &Value) -> Answer<()> {
+    // The database writes a blank behind each comma and colon.
+    let written = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b',' | b':')).count();
+    let definition = serde_json::to_string(definition).map_err(|_| Problem::internal())?;
+    let bytes = written(&definition).max(written(&body.to_string()));
+    if bytes > MAX_STORED_BYTES {
+        let detail =
+            format!("the spec takes {bytes} bytes as it is stored; at most {MAX_STORED_BYTES} are taken");
+        return Err(Problem::invalid("spec_too_large", detail));
+    }
+    Ok(())
+}
+
+/// A dataset takes in the files that its event has already: their messages were written with the spec.
+async fn send_contributions(deps: &Deps, kind: SpecKind) -> Answer<()> {
+    if kind != SpecKind::Dataset {
+        return Ok(());
+    }
+    for file in deps.store.list_files_with_outbox(10_000).await? {
+        send_outbox(&deps.store, deps.sender.as_ref(), file).await?;
+    }
+    Ok(())
+}
+
+fn taken() -> Problem {
+    let detail = "the name stands for another spec, perhaps in other case";
+    Problem::conflict("spec_exists", detail)
+}
+
+fn conflict(failure: Failure) -> Problem {
+    match is_name_conflict(&failure) {
+        true => Problem::conflict("name_taken", "the name stands for another table or view"),
+        false => failure.into(),
+    }
+}
+
+/// Lists the specs of a kind, by name.
+#[utoipa::path(get, path = "/spec/{kind}", operation_id = "list_specs", tag = "specs",
+    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension"), PageQuery),
+    responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [{"kind": "dimension",
+        "name": "dimension_school", "version": 1, "created_by": "demo", "created_at": "2023-01-08T12:00:00Z"}],
+        "next": null}))))]
+pub(crate) async fn list(
+    State(deps): State<Arc<Deps>>,
+    KindInPath(kind): KindInPath,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<SpecPage>> {
+    let mut size = PageSize::at_most(page.limit.min(MAX_SPECS));
+    loop {
+        let records = deps
+            .store
+            .list_specs(kind, page.cursor.as_deref(), size.items())
+            .await;
+        if let Some(records) = size.take(records) {
+            return Ok(Json(spec_page(records?, size)));
+        }
+    }
+}
+
+fn spec_page(records: Vec<SpecRecord>, size: PageSize) -> SpecPage {
+    let is_full = records.len() == size.items() as usize;
+    let items: Vec<SpecItem> = records
+        .into_iter()
+        .map(|record| SpecDetail::from(record).item)
+        .collect();
+    let next = items.last().filter(|_| is_full).map(|last| last.name.clone());
+    SpecPage { items, next }
+}
+
+/// Reads a spec.
+#[utoipa::path(get, path = "/spec/{kind}/{name}", operation_id = "read_spec", tag = "specs",
+    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension"),
+        ("name" = String, Path, description = "The spec's name", example = "dimension_school")),
+    responses((status = 200, description = "The spec with its body.", body = SpecDetail, example = json!({
+        "kind": "dimension", "name": "dimension_school", "version": 1, "created_by": "demo",
+        "created_at": "2023-01-08T12:00:00Z", "body": {"ingestion_type": "dimension"}}))))]
+pub(crate) async fn read(
+    State(deps): State<Arc<Deps>>,
+    KindInPath(kind): KindInPath,
+    NameInPath(name): NameInPath,
+) -> Answer<Json<SpecDetail>> {
+    let record = deps.store.load_spec(kind, name.as_str()).await?;
+    let record = record.ok_or_else(|| Problem::not_found(format!("there is no {} {name}", kind.as_str())))?;
+    Ok(Json(record.into()))
+}
