@@ -1,0 +1,177 @@
+//! The demonstration: school attendance through the real API, from files to KPIs.
+//!
+//! A repeat doubles nothing: specs and files that are there already are used as they are. The figures that come out
+//! are compared with sums that this program makes itself.
+
+mod client;
+mod fixtures;
+mod specs;
+mod table;
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+
+use self::client::{Api, Sent};
+use crate::screen;
+use crate::status::Status;
+
+/// The dataset that the demonstration fills.
+pub(crate) const DATASET: &str = "demo_attendance_by_school";
+const DIMENSION: &str = "demo_school";
+const EVENT: &str = "demo_attendance";
+const FILE: &str = "attendance-2024-01.csv";
+const ROW_ERRORS_SHOWN: usize = 8;
+
+/// Has the API drive on every file that is not at its end, from the facts in the database.
+///
+/// # Errors
+/// When the API does not answer as it must.
+pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
+    let api = Api::new(status)?;
+    api.wait_healthy()?;
+    let driven = api.post("/ingestion/drive", &json!({}))?;
+    ensure!(
+        driven.status.is_success(),
+        "POST /ingestion/drive: {} {}",
+        driven.status,
+        driven.body
+    );
+    match driven.json()["files"].as_u64() {
+        Some(files) if files > 0 => screen::step(&format!("{files} open files were driven on")),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Runs the demonstration and prints what came out.
+///
+/// # Errors
+/// When a step fails, or a figure is not what it must be.
+pub(crate) fn run(status: &Status) -> anyhow::Result<()> {
+    let api = Api::new(status)?;
+    screen::line("\nDemonstration: attendance of 12 schools on 10 days, through the API");
+    for (kind, body) in [
+        ("dimension", specs::dimension(DIMENSION)),
+        ("event", specs::event(EVENT)),
+        ("dataset", specs::dataset(DATASET, DIMENSION, EVENT)),
+    ] {
+        let outcome = api
+            .create_spec(kind, &body)
+            .with_context(|| format!("creating the {kind} spec"))?;
+        screen::step(&format!("{kind} spec {}", outcome));
+    }
+    let attendance = fixtures::attendance();
+    send(
+        &api,
+        &Sent {
+            kind: "dimension",
+            name: DIMENSION,
+            file: "schools.csv",
+            content: fixtures::schools(),
+        },
+    )?;
+    let file = Sent {
+        kind: "event",
+        name: EVENT,
+        file: FILE,
+        content: attendance.content.clone(),
+    };
+    let event_file = send(&api, &file)?;
+    show_kpis(&api, &attendance)?;
+    show_row_errors(&api, &event_file)
+}
+
+/// Sends a file if it is not there yet and waits until it is through. Returns its id.
+fn send(api: &Api, file: &Sent) -> anyhow::Result<String> {
+    let (file_id, was_there) = api.send(file)?;
+    let detail = api.wait_final(&file_id, file.file)?;
+    let count = |name: &str| {
+        detail[name]
+            .as_u64()
+            .or(detail["counts"][name].as_u64())
+            .unwrap_or(0)
+    };
+    screen::step(&format!(
+        "{} {}: {} rows, {} kept, {} rejected{}",
+        file.file,
+        detail["status"].as_str().unwrap_or("?"),
+        count("rows"),
+        count("kept"),
+        count("rejected"),
+        if was_there { " (was there already)" } else { "" }
+    ));
+    if detail["status"] == "Error" {
+        bail!("{} was refused: {}", file.file, detail["error"]);
+    }
+    Ok(file_id)
+}
+
+fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()> {
+    let by_district = api.kpis(DATASET, "group_by=district_name")?;
+    screen::line("\nAttendance by district:");
+    screen::line(&table::render(&by_district));
+    screen::line("Attendance by cluster and week:");
+    screen::line(&table::render(
+        &api.kpis(DATASET, "group_by=cluster_name,date&grain=week")?,
+    ));
+    if api.has_other_files(EVENT, FILE)? {
+        screen::line("Not compared with the demonstration's own sums: more files feed the dataset.");
+        return Ok(());
+    }
+    let total = api.kpis(DATASET, "group_by=")?;
+    for (column, expected) in [
+        ("sum_students_present", attendance.present),
+        ("sum_total_students", attendance.total),
+    ] {
+        let found = cell(&total, column);
+        ensure!(
+            found == expected.to_string(),
+            "the sum of {column} is {found}, but the files hold {expected}: see cargo local logs perf-worker"
+        );
+    }
+    screen::line(&format!(
+        "Checked: {} of {} pupil days, the sum over the files themselves.",
+        attendance.present, attendance.total
+    ));
+    Ok(())
+}
+
+/// A column's value in the first row.
+fn cell(page: &Value, column: &str) -> String {
+    let columns = page["columns"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let place = columns.iter().position(|item| table::column_name(item) == column);
+    place
+        .map(|place| table::text(&page["rows"][0][place]))
+        .unwrap_or_default()
+}
+
+fn show_row_errors(api: &Api, file_id: &str) -> anyhow::Result<()> {
+    let page = api.get(&format!("/ingestion/files/{file_id}/row-errors"))?;
+    let rows: Vec<Value> = page["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|item| {
+            item["errors"]
+                .as_array()
+                .cloned()
+                .unwrap_or_else(|| vec![item.clone()])
+        })
+        .take(ROW_ERRORS_SHOWN)
+        .map(|error| {
+            json!([
+                error["line"],
+                error["column"],
+                error["rule"],
+                error["expected"],
+                error["found"]
+            ])
+        })
+        .collect();
+    screen::line("\nRejected rows (bad on purpose), each with its line:");
+    screen::line(&table::render(&json!({
+        "columns": ["line", "column", "rule", "expected", "found"],
+        "rows": rows,
+    })));
+    Ok(())
+}
