@@ -1,0 +1,5 @@
+//! Tests across crates, in one binary.
+
+mod stack;
+mod store;
+mod template;

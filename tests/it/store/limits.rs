@@ -1,0 +1,108 @@
+//! What the Data API's limits mean for the store: nothing that grows with files or fields may hit them.
+
+use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
+use millrace_core::facts::Mode;
+use millrace_core::name::Name;
+use millrace_store::files::FileFilter;
+use millrace_tests::specs;
+
+use super::{Bench, DATASET};
+
+#[tokio::test]
+async fn extremes_are_looked_up_among_thousands_of_files() {
+    let Some(bench) = Bench::new().await else { return };
+    let file = bench.validated("a.csv", Mode::New, "1").await;
+    bench
+        .database
+        .script(
+            "insert into ingestion.file (file_id, ingestion_type, ingestion_name, file_name) \
+             select gen_random_uuid(), 'event', 'visits', n::text from generate_series(1, 6000) as n; \
+             insert into ingestion.file_tracker (file_id, version, ingestion_type, ingestion_name, spec_version, \
+                file_name, mode, created_by) \
+             select file_id, 1, 'event', 'visits', 1, file_name, 'new', 'x' from ingestion.file \
+                where file_name ~ '^[0-9]+$'; \
+             insert into ingestion.contribution (target_kind, target, file_id, version, state, is_current, \
+                partial_key, first_key, last_key) \
+             select 'dataset', 'visits_by_school', file_id, 1, 'applied', true, \
+                'partials/visits_by_school/' || file_id || '/1.mrd', '[\"a\"]', '[\"' || repeat('z', 100) || '\"]' \
+                from ingestion.file where file_name ~ '^[0-9]+$'",
+        )
+        .await;
+    let dataset = Name::parse(DATASET).unwrap();
+    let others = bench
+        .store
+        .list_other_partials(file, &dataset, r#"["b"]"#, r#"["c"]"#)
+        .await
+        .unwrap();
+    let mut keys: Vec<String> = others.partials.into_iter().map(|other| other.partial_key).collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!((keys.len(), others.dataset_version), (6000, 0));
+}
+
+#[tokio::test]
+async fn many_files_with_waiting_messages_are_listed() {
+    let Some(bench) = Bench::new().await else { return };
+    bench
+        .database
+        .script(
+            "insert into operations.outbox (file_id, version, queue, body) \
+             select gen_random_uuid(), n, 'status', '{}' from generate_series(1, 10000) as n",
+        )
+        .await;
+    assert_eq!(bench.store.list_files_with_outbox(10_000).await.unwrap().len(), 10_000);
+}
+
+#[tokio::test]
+async fn a_page_of_files_fits_an_answer() {
+    let Some(bench) = Bench::new().await else { return };
+    bench
+        .database
+        .script(
+            "insert into ingestion.file (file_id, ingestion_type, ingestion_name, file_name) \
+             select gen_random_uuid(), 'event', 'visits', repeat('n', 190) || n from generate_series(1, 300) as n; \
+             insert into ingestion.file_tracker (file_id, version, ingestion_type, ingestion_name, spec_version, \
+                file_name, mode, created_by) \
+             select file_id, 1, 'event', 'visits', 1, file_name, 'new', 'x' from ingestion.file",
+        )
+        .await;
+    let filter = FileFilter {
+        limit: 200,
+        open_only: true,
+        ..FileFilter::default()
+    };
+    assert_eq!(bench.store.list_files(&filter).await.unwrap().len(), 200);
+}
+
+#[tokio::test]
+async fn a_spec_with_the_most_fields_is_read_back() {
+    let Some(bench) = Bench::bare() else { return };
+    let names: Vec<String> = (0..2_000).map(|number| format!("a_field_with_a_rather_long_name_{number}")).collect();
+    let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "string")).collect();
+    fields[0].1 = "date!";
+    fields[1].1 = "number";
+    let body = specs::event("wide", &fields);
+    specs::create(&bench.owner, &body).await;
+    let event: EventDefinition = bench
+        .store
+        .load_definition(SpecKind::Event, "wide", None)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(event.fields.len(), 2_000);
+    let spec = bench.store.load_spec(SpecKind::Event, "wide").await.unwrap().unwrap();
+    assert_eq!(spec.body, body);
+    assert_eq!(bench.store.list_definitions::<EventDefinition>(SpecKind::Event).await.unwrap(), [event]);
+    assert_eq!(bench.store.list_specs(SpecKind::Event, None, 10).await.unwrap().len(), 1);
+    let dataset = specs::dataset(&specs::Dataset {
+        name: "of_wide",
+        event: "wide",
+        group_by: &[&names[0]],
+        functions: &["sum"],
+        columns: &[&names[1]],
+        ..specs::Dataset::default()
+    });
+    specs::create(&bench.owner, &dataset).await;
+    let datasets: Vec<DatasetDefinition> = bench.store.list_definitions(SpecKind::Dataset).await.unwrap();
+    assert_eq!(datasets.len(), 1);
+}

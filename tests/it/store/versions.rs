@@ -1,0 +1,208 @@
+//! `begin_version`: which version a file gets next, or why none.
+
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::Mode;
+use millrace_core::ids::FileVersion;
+use millrace_core::row_error::{FileError, Rule};
+use millrace_store::files::{BeginVersion, FileFilter, NewVersion};
+
+use super::{Bench, EVENT, new_id, version};
+
+fn keyed<'a>(file_name: &'a str, mode: Mode, key: &'a str, hash: &'a str) -> NewVersion<'a> {
+    NewVersion {
+        idempotency: Some((key, hash)),
+        ..version(file_name, mode)
+    }
+}
+
+#[tokio::test]
+async fn versions_are_numbered_by_the_tracker() {
+    let Some(bench) = Bench::new().await else { return };
+    let BeginVersion::Created(first) = bench.begin("a.csv", Mode::New).await else {
+        panic!("not created")
+    };
+    assert_eq!(first.file.version, 1);
+    assert_eq!((first.ingestion_type, first.ingestion_name.as_str()), EVENT);
+    assert_eq!((first.file_name.as_str(), first.mode), ("a.csv", Mode::New));
+    assert_eq!(bench.begin("a.csv", Mode::New).await, BeginVersion::Exists(first.file));
+    let second = bench.created("a.csv", Mode::Replace).await;
+    assert_eq!((second.file_id, second.version), (first.file.file_id, 2));
+    let other = bench.created("b.csv", Mode::New).await;
+    assert_ne!(other.file_id, first.file.file_id);
+    assert_eq!(bench.store.latest_version(first.file.file_id).await.unwrap(), Some(2));
+    assert_eq!(bench.store.latest_version(new_id(99)).await.unwrap(), None);
+    let latest = bench.store.load_latest_file(first.file.file_id).await.unwrap().unwrap();
+    assert_eq!(latest.file, second);
+    assert!(latest.sequence < bench.store.load_file(other).await.unwrap().unwrap().sequence);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said() {
+    let Some(bench) = Bench::new().await else { return };
+    assert_eq!(bench.begin("a.csv", Mode::Replace).await, BeginVersion::NoFile);
+    assert_eq!(bench.begin("a.csv", Mode::Delete).await, BeginVersion::NoFile);
+    for (kind, name) in [
+        (SpecKind::Event, "nothing"),
+        (SpecKind::Dimension, "visits"),
+        (SpecKind::Event, "Visits"),
+        (SpecKind::Event, "visits'; drop table spec.spec; --"),
+    ] {
+        for mode in [Mode::New, Mode::Replace] {
+            let request = NewVersion {
+                spec: (kind, name),
+                ..version("a.csv", mode)
+            };
+            let begun = bench.store.begin_version(&request).await.unwrap();
+            assert_eq!(begun, BeginVersion::NoSpec, "{name}");
+        }
+    }
+    let by_id = NewVersion {
+        file_id: Some(new_id(99)),
+        ..version("", Mode::Delete)
+    };
+    assert_eq!(bench.store.begin_version(&by_id).await.unwrap(), BeginVersion::NoFile);
+    assert_eq!(bench.count("ingestion.file").await, "0");
+}
+
+#[tokio::test]
+async fn a_deleted_file_may_be_new_again_and_is_not_deleted_twice() {
+    let Some(bench) = Bench::new().await else { return };
+    let first = bench.validated("a.csv", Mode::New, "1").await;
+    let by_id = NewVersion {
+        file_id: Some(first.file_id),
+        spec: (SpecKind::Event, ""),
+        ..version("", Mode::Delete)
+    };
+    let BeginVersion::Created(deletion) = bench.store.begin_version(&by_id).await.unwrap() else {
+        panic!("not created")
+    };
+    assert_eq!((deletion.file.version, deletion.mode), (2, Mode::Delete));
+    assert_eq!(deletion.file_name, "a.csv");
+    let record = bench.store.load_file(deletion.file).await.unwrap().unwrap();
+    assert!(record.facts.received && record.facts.validated);
+    assert_eq!(record.facts.datasets.len(), 1);
+    assert_eq!(bench.store.begin_version(&by_id).await.unwrap(), BeginVersion::NoFile);
+    assert_eq!(bench.created("a.csv", Mode::New).await.version, 3);
+}
+
+#[tokio::test]
+async fn a_refused_version_does_not_make_a_file() {
+    let Some(bench) = Bench::new().await else { return };
+    let refused = bench.created("a.csv", Mode::New).await;
+    let error = FileError::of_file(Rule::NotCsv, "no");
+    assert!(bench.store.fail_file(refused, &error).await.unwrap());
+    assert_eq!(bench.begin("a.csv", Mode::Delete).await, BeginVersion::NoFile);
+    assert_eq!(bench.created("a.csv", Mode::New).await.version, 2);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stands_for_one_request_of_one_caller() {
+    let Some(bench) = Bench::new().await else { return };
+    let request = keyed("a.csv", Mode::New, "key", "hash");
+    let BeginVersion::Created(created) = bench.store.begin_version(&request).await.unwrap() else {
+        panic!("not created")
+    };
+    // The id of a second attempt is another one, and stays unused.
+    let again = NewVersion {
+        new_file_id: new_id(1),
+        ..request.clone()
+    };
+    for _ in 0..2 {
+        let replayed = bench.store.begin_version(&again).await.unwrap();
+        assert_eq!(replayed, BeginVersion::Replayed(created.clone()));
+    }
+    let other_request = keyed("b.csv", Mode::New, "key", "other");
+    let reused = bench.store.begin_version(&other_request).await.unwrap();
+    assert_eq!(reused, BeginVersion::KeyReused);
+    let other_caller = NewVersion {
+        client_id: "somebody else",
+        ..other_request
+    };
+    let begun = bench.store.begin_version(&other_caller).await.unwrap();
+    assert!(matches!(begun, BeginVersion::Created(_)), "{begun:?}");
+    assert_eq!(bench.count("ingestion.file_tracker").await, "2");
+}
+
+#[tokio::test]
+async fn only_what_was_done_is_remembered_under_a_key() {
+    let Some(bench) = Bench::new().await else { return };
+    let request = keyed("a.csv", Mode::Replace, "key", "hash");
+    assert_eq!(bench.store.begin_version(&request).await.unwrap(), BeginVersion::NoFile);
+    bench.created("a.csv", Mode::New).await;
+    let begun = bench.store.begin_version(&request).await.unwrap();
+    assert!(matches!(begun, BeginVersion::Created(_)), "{begun:?}");
+}
+
+#[tokio::test]
+async fn twenty_at_once_under_one_key_make_one_version() {
+    let Some(bench) = Bench::new().await else { return };
+    let request = keyed("a.csv", Mode::New, "key", "hash");
+    let begun = futures_util::future::join_all((0..20).map(|_| bench.store.begin_version(&request))).await;
+    let mut files: Vec<FileVersion> = Vec::new();
+    let mut created = 0;
+    for outcome in begun {
+        match outcome.unwrap() {
+            BeginVersion::Created(version) => {
+                created += 1;
+                files.push(version.file);
+            }
+            BeginVersion::Replayed(version) => files.push(version.file),
+            other => panic!("{other:?}"),
+        }
+    }
+    files.dedup();
+    assert_eq!((created, files.len()), (1, 1));
+    assert_eq!(bench.count("ingestion.file_tracker").await, "1");
+}
+
+#[tokio::test]
+async fn twenty_at_once_of_one_name_make_one_new_file() {
+    let Some(bench) = Bench::new().await else { return };
+    let requests: Vec<NewVersion<'_>> = (0..20)
+        .map(|number| NewVersion {
+            new_file_id: new_id(number),
+            ..version("a.csv", Mode::New)
+        })
+        .collect();
+    let begun = futures_util::future::join_all(requests.iter().map(|one| bench.store.begin_version(one))).await;
+    let created = begun
+        .iter()
+        .filter(|outcome| matches!(outcome, Ok(BeginVersion::Created(_))))
+        .count();
+    assert_eq!(created, 1, "{begun:?}");
+    assert_eq!(bench.count("ingestion.file").await, "1");
+}
+
+#[tokio::test]
+async fn files_are_listed_newest_first_by_filter_and_page() {
+    let Some(bench) = Bench::new().await else { return };
+    let one = bench.validated("a.csv", Mode::New, "1").await;
+    bench.apply(one, r#"["s"]"#, 5).await;
+    let two = bench.created("b.csv", Mode::New).await;
+    let three = bench.validated("a.csv", Mode::Replace, "2").await;
+    let list = async |filter: FileFilter| {
+        let records = bench.store.list_files(&filter).await.unwrap();
+        records.into_iter().map(|record| record.file).collect::<Vec<_>>()
+    };
+    let all = FileFilter {
+        limit: 10,
+        ..FileFilter::default()
+    };
+    assert_eq!(list(all.clone()).await, [three, two, one]);
+    let page = FileFilter {
+        limit: 2,
+        ..all.clone()
+    };
+    assert_eq!(list(page.clone()).await, [three, two]);
+    let sequence = bench.store.load_file(two).await.unwrap().unwrap().sequence;
+    let before = Some(sequence);
+    assert_eq!(list(FileFilter { before, ..page }).await, [one]);
+    let open_only = true;
+    assert_eq!(list(FileFilter { open_only, ..all.clone() }).await, [three, two]);
+    let file_name = Some("a.csv".to_owned());
+    assert_eq!(list(FileFilter { file_name, ..all.clone() }).await, [three, one]);
+    let ingestion_type = Some(SpecKind::Dimension);
+    assert_eq!(list(FileFilter { ingestion_type, ..all.clone() }).await, []);
+    let ingestion_name = Some("visits".to_owned());
+    assert_eq!(list(FileFilter { ingestion_name, ..all }).await, [three, two, one]);
+}

@@ -1,0 +1,191 @@
+//! One PostgreSQL for all tests of this process, one migrated template, a database a test.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use millrace_data_api::{Engine, EngineConfig, Limits, StaticSecrets};
+use millrace_fn_migrate::migrate::Migrator;
+use millrace_fn_migrate::migrations::{MIGRATIONS, latest_version};
+use millrace_postgres::{Binaries, Server};
+use millrace_store::{Sql, Store};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use crate::direct_sql::DirectSql;
+use crate::engine_sql::{CLUSTER, EngineSql};
+use crate::locks::MemoryLocks;
+use crate::surroundings::Counter;
+
+const TEMPLATE: &str = "base";
+const OWNER: &str = "millrace_owner";
+const APP: &str = "millrace_app";
+const OWNER_SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:owner";
+const APP_SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:app";
+const PASSWORD: &str = "a password of the tests";
+
+/// The server of this process; none, and a word about it, where none is installed. It goes away with the process.
+#[must_use]
+pub fn postgres() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    let start = || {
+        let Ok(binaries) = Binaries::installed() else {
+            println!("skipped: no PostgreSQL server is installed (set MILLRACE_TEST_PG_BIN)");
+            return None;
+        };
+        let server = Server::ephemeral(binaries).unwrap();
+        let role = format!("create role {OWNER} login createrole createdb password '{PASSWORD}'");
+        server.execute("postgres", &role).unwrap();
+        Some(server)
+    };
+    let server = SERVER.get_or_init(start).as_ref();
+    if server.is_none() {
+        println!("skipped: no PostgreSQL server");
+    }
+    server
+}
+
+/// Migrates the template once; whoever comes second waits.
+fn template(server: &'static Server) {
+    static TEMPLATE_MADE: OnceLock<()> = OnceLock::new();
+    TEMPLATE_MADE.get_or_init(|| {
+        create(server, TEMPLATE, None);
+        // A thread of its own, so that it works inside and outside of a runtime; its sessions end with its runtime.
+        let migration = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(migrate(server));
+        });
+        migration.join().unwrap();
+    });
+}
+
+async fn migrate(server: &'static Server) {
+    let engine = engine(server, TEMPLATE, Limits::default());
+    let locks = MemoryLocks::default();
+    let migrator = Migrator {
+        sql: Arc::new(EngineSql::new(&engine, OWNER_SECRET, TEMPLATE)),
+        locks: &locks,
+        surroundings: &Counter::default(),
+        owner: "the harness".to_owned(),
+        deadline_ms: u64::MAX,
+    };
+    migrator.run(MIGRATIONS, latest_version()).await.unwrap();
+    migrator.set_app_password(PASSWORD).await.unwrap();
+}
+
+fn create(server: &Server, name: &str, template: Option<&str>) {
+    server.create_database(name, template).unwrap();
+    let owner = format!("alter database {name} owner to {OWNER}");
+    server.execute("postgres", &owner).unwrap();
+}
+
+fn engine(server: &Server, database: &str, limits: Limits) -> Engine {
+    let secrets = StaticSecrets::new()
+        .with(OWNER_SECRET, OWNER, PASSWORD)
+        .with(APP_SECRET, APP, PASSWORD);
+    let mut config = EngineConfig::new(server.port(), CLUSTER, database, Arc::new(secrets));
+    config.clusters = BTreeMap::from([(CLUSTER.to_owned(), database.to_owned())]);
+    config.limits = limits;
+    Engine::new(config)
+}
+
+/// A database of a test's own; dropped with it.
+pub struct Database {
+    server: &'static Server,
+    name: String,
+    engine: Engine,
+}
+
+impl Database {
+    /// A migrated database.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        let server = postgres()?;
+        template(server);
+        Some(Self::create(server, Some(TEMPLATE), Limits::default()))
+    }
+
+    /// A database without anything in it, behind a Data API with limits of one's own.
+    #[must_use]
+    pub fn empty(limits: Limits) -> Option<Self> {
+        Some(Self::create(postgres()?, None, limits))
+    }
+
+    fn create(server: &'static Server, template: Option<&str>, limits: Limits) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        create(server, &name, template);
+        let engine = engine(server, &name, limits);
+        Self { server, name, engine }
+    }
+
+    /// The Data API in front of it, for faults and holds.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The application's role through the Data API.
+    #[must_use]
+    pub fn app(&self) -> Arc<dyn Sql> {
+        Arc::new(EngineSql::new(&self.engine, APP_SECRET, &self.name))
+    }
+
+    /// The owner through the Data API.
+    #[must_use]
+    pub fn owner(&self) -> Arc<dyn Sql> {
+        Arc::new(EngineSql::new(&self.engine, OWNER_SECRET, &self.name))
+    }
+
+    /// A store as the functions have it.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::new(self.app())
+    }
+
+    /// A store that may create specs.
+    #[must_use]
+    pub fn owner_store(&self) -> Store {
+        Store::new(self.owner())
+    }
+
+    /// The application's role on a connection of its own, without the Data API in between.
+    pub async fn direct(&self) -> DirectSql {
+        DirectSql::connect(&self.server.connection(&self.name, APP, PASSWORD)).await
+    }
+
+    /// Runs a script as the superuser.
+    pub async fn script(&self, script: &str) {
+        self.query(script).await;
+    }
+
+    /// The rows of a query, as the superuser, each value as text.
+    pub async fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let connection = self.server.superuser_connection(&self.name);
+        let (client, driver) = tokio_postgres::connect(&connection, NoTls).await.unwrap();
+        let driver = tokio::spawn(driver);
+        let answer = client.simple_query(sql).await;
+        let messages = answer.unwrap_or_else(|error| panic!("{sql}: {:?}", error.as_db_error()));
+        drop(client);
+        // Ends with the client; what failed was reported above.
+        let _ = driver.await;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        rows.map(|row| (0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
+            .collect()
+    }
+
+    /// The only value of a query.
+    pub async fn value(&self, sql: &str) -> Option<String> {
+        self.query(sql).await.into_iter().next()?.into_iter().next()?
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Err(error) = self.server.drop_database(&self.name) {
+            println!("{} was left behind: {error}", self.name);
+        }
+    }
+}

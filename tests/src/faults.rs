@@ -1,0 +1,296 @@
+//! Failures on purpose: every port behind one count of calls, so that a worker can be stopped at each of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use millrace_app::ports::{MessageSender, ObjectSink, ObjectStore, ObjectStream};
+use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::message::Queue;
+use millrace_store::{Rows, Sql, Statement, TransactionId};
+
+use crate::random::Random;
+
+/// Where a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing has happened.
+    Before,
+    /// It has happened, but the answer is lost.
+    After,
+}
+
+#[derive(Debug, Clone)]
+enum Plan {
+    None,
+    /// One call fails; with `is_dead` all after it too, as for a process that was killed.
+    At { call: u64, fault: Fault, is_dead: bool },
+    /// Calls whose words hold a text fail so many times.
+    On { words: String, fault: Fault, times: u64 },
+    /// Each call fails with a probability in thousandths.
+    Random { random: Random, permille: usize },
+}
+
+#[derive(Debug)]
+struct State {
+    plan: Plan,
+    calls: u64,
+    hits: u64,
+}
+
+/// Which calls fail, and how many there were.
+#[derive(Debug)]
+pub struct Faults {
+    state: Mutex<State>,
+}
+
+impl Faults {
+    /// None for now.
+    #[must_use]
+    pub fn none() -> Arc<Self> {
+        let state = State {
+            plan: Plan::None,
+            calls: 0,
+            hits: 0,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, plan: Plan) {
+        *self.lock() = State {
+            plan,
+            calls: 0,
+            hits: 0,
+        };
+    }
+
+    /// The call of this number, from 0 and from now on, fails.
+    pub fn fail_at(&self, call: u64, fault: Fault) {
+        self.begin(Plan::At {
+            call,
+            fault,
+            is_dead: false,
+        });
+    }
+
+    /// The call of this number and every one behind it fails, as when the process was killed there.
+    pub fn die_at(&self, call: u64, fault: Fault) {
+        self.begin(Plan::At {
+            call,
+            fault,
+            is_dead: true,
+        });
+    }
+
+    /// The next calls whose SQL, key or message holds some words fail.
+    pub fn fail_on(&self, words: &str, fault: Fault, times: u64) {
+        self.begin(Plan::On {
+            words: words.to_owned(),
+            fault,
+            times,
+        });
+    }
+
+    /// Any call fails with a probability in thousandths, before or after its effect.
+    pub fn fail_randomly(&self, seed: u64, permille: usize) {
+        self.begin(Plan::Random {
+            random: Random::new(seed),
+            permille,
+        });
+    }
+
+    /// Everything works again; counting begins anew.
+    pub fn stop(&self) {
+        self.begin(Plan::None);
+    }
+
+    /// Calls since the last change.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    /// Failures since the last change.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.lock().hits
+    }
+
+    fn next(&self, words: &str) -> Option<Fault> {
+        let mut state = self.lock();
+        let call = state.calls;
+        state.calls += 1;
+        let fault = match &mut state.plan {
+            Plan::None => None,
+            Plan::At {
+                call: wanted,
+                fault,
+                is_dead,
+            } => match call.cmp(wanted) {
+                std::cmp::Ordering::Less => None,
+                std::cmp::Ordering::Equal => Some(*fault),
+                std::cmp::Ordering::Greater => is_dead.then_some(Fault::Before),
+            },
+            Plan::On {
+                words: wanted,
+                fault,
+                times,
+            } => (*times > 0 && words.contains(wanted.as_str())).then(|| {
+                *times -= 1;
+                *fault
+            }),
+            Plan::Random { random, permille } => random.happens(*permille).then(|| match random.below(2) {
+                0 => Fault::Before,
+                _ => Fault::After,
+            }),
+        };
+        state.hits += u64::from(fault.is_some());
+        fault
+    }
+
+    async fn around<T>(
+        &self,
+        words: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match self.next(words) {
+            None => work.await,
+            Some(Fault::Before) => Err(failure()),
+            Some(Fault::After) => {
+                work.await?;
+                Err(failure())
+            }
+        }
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(FailureKind::Transient, "fault", "a fault asked for this")
+}
+
+/// A database whose calls fail.
+pub struct FaultySql {
+    inner: Arc<dyn Sql>,
+    faults: Arc<Faults>,
+}
+
+impl FaultySql {
+    /// Faults in front of a database.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Sql>, faults: &Arc<Faults>) -> Self {
+        Self {
+            inner,
+            faults: Arc::clone(faults),
+        }
+    }
+}
+
+#[async_trait]
+impl Sql for FaultySql {
+    async fn execute(&self, statement: &Statement) -> Result<Rows, Failure> {
+        let work = self.inner.execute(statement);
+        self.faults.around(&statement.text, work).await
+    }
+
+    async fn begin(&self) -> Result<TransactionId, Failure> {
+        self.faults.around("begin", self.inner.begin()).await
+    }
+
+    async fn commit(&self, transaction: &TransactionId) -> Result<(), Failure> {
+        self.faults.around("commit", self.inner.commit(transaction)).await
+    }
+
+    async fn rollback(&self, transaction: &TransactionId) -> Result<(), Failure> {
+        self.faults.around("rollback", self.inner.rollback(transaction)).await
+    }
+}
+
+/// A bucket whose calls fail.
+pub struct FaultyObjects {
+    inner: Arc<dyn ObjectStore>,
+    faults: Arc<Faults>,
+}
+
+impl FaultyObjects {
+    /// Faults in front of a bucket.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ObjectStore>, faults: &Arc<Faults>) -> Self {
+        Self {
+            inner,
+            faults: Arc::clone(faults),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultyObjects {
+    async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
+        self.faults.around(key, self.inner.size(key)).await
+    }
+
+    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+        self.faults.around(key, self.inner.open(key, start, end)).await
+    }
+
+    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
+        let inner = self.faults.around(key, self.inner.create(key)).await?;
+        Ok(Box::new(FaultySink {
+            inner,
+            key: key.to_owned(),
+            faults: Arc::clone(&self.faults),
+        }))
+    }
+}
+
+struct FaultySink {
+    inner: Box<dyn ObjectSink>,
+    key: String,
+    faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl ObjectSink for FaultySink {
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        self.inner.write(bytes).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<u64, Failure> {
+        self.faults.around(&self.key, self.inner.finish()).await
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.inner.abort().await;
+    }
+}
+
+/// Queues whose calls fail.
+pub struct FaultySender {
+    inner: Arc<dyn MessageSender>,
+    faults: Arc<Faults>,
+}
+
+impl FaultySender {
+    /// Faults in front of queues.
+    #[must_use]
+    pub fn new(inner: Arc<dyn MessageSender>, faults: &Arc<Faults>) -> Self {
+        Self {
+            inner,
+            faults: Arc::clone(faults),
+        }
+    }
+}
+
+#[async_trait]
+impl MessageSender for FaultySender {
+    async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure> {
+        let words = body.clone();
+        self.faults
+            .around(&words, self.inner.send(queue, body, delay_seconds))
+            .await
+    }
+}

@@ -1,0 +1,105 @@
+//! A bucket in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use millrace_app::ports::{ObjectSink, ObjectStore, ObjectStream};
+use millrace_core::failure::{Failure, FailureKind};
+
+type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
+/// A bucket whose objects are seen when they are finished, and read in small pieces.
+#[derive(Clone)]
+pub struct MemoryObjects {
+    objects: Objects,
+    piece_bytes: usize,
+}
+
+impl MemoryObjects {
+    /// An empty bucket that hands objects out in pieces of some bytes.
+    #[must_use]
+    pub fn new(piece_bytes: usize) -> Self {
+        Self {
+            objects: Objects::default(),
+            piece_bytes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an object.
+    pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        self.lock().insert(key.to_owned(), bytes.into());
+    }
+
+    /// The keys, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        self.lock().get(key).cloned()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryObjects {
+    async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
+        Ok(self.lock().get(key).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+        let missing = || Failure::new(FailureKind::NotFound, "memory.open", format!("no object {key}"));
+        let bytes = self.bytes(key).ok_or_else(missing)?;
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let range = &bytes[at(start)..at(end.unwrap_or(u64::MAX))];
+        let pieces: Vec<Vec<u8>> = range.chunks(self.piece_bytes).map(<[u8]>::to_vec).collect();
+        Ok(Box::new(Pieces(pieces.into_iter())))
+    }
+
+    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
+        Ok(Box::new(Growing {
+            objects: Arc::clone(&self.objects),
+            key: key.to_owned(),
+            bytes: Vec::new(),
+        }))
+    }
+}
+
+struct Pieces(std::vec::IntoIter<Vec<u8>>);
+
+#[async_trait]
+impl ObjectStream for Pieces {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.0.next())
+    }
+}
+
+struct Growing {
+    objects: Objects,
+    key: String,
+    bytes: Vec<u8>,
+}
+
+#[async_trait]
+impl ObjectSink for Growing {
+    async fn write(&mut self, mut bytes: Vec<u8>) -> Result<(), Failure> {
+        self.bytes.append(&mut bytes);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<u64, Failure> {
+        let size_bytes = self.bytes.len() as u64;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.insert(self.key, self.bytes);
+        Ok(size_bytes)
+    }
+
+    async fn abort(self: Box<Self>) {}
+}

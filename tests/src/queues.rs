@@ -1,0 +1,94 @@
+//! The queues in memory: a bag of messages that the test hands out as it likes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use millrace_app::ports::MessageSender;
+use millrace_core::failure::Failure;
+use millrace_core::message::Queue;
+
+/// A message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Where it went.
+    pub queue: Queue,
+    /// What it says.
+    pub body: String,
+    /// When it may be seen.
+    pub delay_seconds: u16,
+}
+
+impl Sent {
+    /// Whether it is a reminder: a late look that is needed only when something was lost.
+    #[must_use]
+    pub fn is_reminder(&self) -> bool {
+        self.body.contains(r#""kind":"reminder""#)
+    }
+}
+
+/// Messages that nobody has handled.
+#[derive(Debug, Default)]
+pub struct MemoryQueues {
+    messages: Mutex<Vec<Sent>>,
+}
+
+impl MemoryQueues {
+    fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a message in.
+    pub fn push(&self, queue: Queue, body: impl Into<String>) {
+        self.lock().push(Sent {
+            queue,
+            body: body.into(),
+            delay_seconds: 0,
+        });
+    }
+
+    /// Puts a message back.
+    pub fn put_back(&self, message: Sent) {
+        self.lock().push(message);
+    }
+
+    /// All messages, oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Sent> {
+        self.lock().clone()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Takes one out.
+    pub fn take(&self, at: usize) -> Option<Sent> {
+        let mut messages = self.lock();
+        (at < messages.len()).then(|| messages.remove(at))
+    }
+
+    /// Loses everything.
+    pub fn purge(&self) {
+        self.lock().clear();
+    }
+}
+
+#[async_trait]
+impl MessageSender for MemoryQueues {
+    async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure> {
+        self.lock().push(Sent {
+            queue,
+            body,
+            delay_seconds,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,355 @@
+//! The road from an object to a dataset, with everything but the database in memory.
+
+use std::sync::Arc;
+
+use millrace_app::Disposition;
+use millrace_app::contribute::{PerfPorts, contribute};
+use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
+use millrace_app::load_dimension::load_dimension;
+use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_app::track::track;
+use millrace_app::upload::{UploadRequest, begin_version, delete_file};
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::Mode;
+use millrace_core::failure::Failure;
+use millrace_core::ids::{FileId, FileVersion};
+use millrace_core::message::{ChunkMessage, Envelope, IngestMessage, PerfMessage, Queue, StatusMessage};
+use millrace_core::object_key;
+use millrace_lambda::s3_event::created_keys;
+use millrace_store::files::{BeginVersion, FileRecord};
+use millrace_store::{Sql, Store};
+
+use crate::faults::{Faults, FaultyObjects, FaultySender, FaultySql};
+use crate::objects::MemoryObjects;
+use crate::queues::{MemoryQueues, Sent};
+use crate::random::Random;
+use crate::surroundings::Counter;
+
+/// Deliveries after which a drain gives up: something comes again and again.
+const MOST_DELIVERIES: usize = 20_000;
+
+/// What became of a message.
+#[derive(Debug)]
+pub enum Delivered {
+    /// Handled.
+    Done,
+    /// Acknowledged with a reason why it can never be handled.
+    Rejected(String),
+    /// It comes again.
+    Failed(Failure),
+    /// It cannot be decoded: it goes to the dead-letter queue.
+    Undecodable,
+}
+
+/// In which order messages come.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// As they were sent.
+    First,
+    /// The last one first.
+    Last,
+    /// Any, some of them more than once; `twice_permille` of the messages.
+    Random {
+        /// Chance.
+        random: Random,
+        /// How many of a thousand messages come again.
+        twice_permille: usize,
+        /// How many of a thousand reminders come at all.
+        reminders_permille: usize,
+    },
+}
+
+/// What a drain saw.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Messages handled.
+    pub done: usize,
+    /// Messages that failed and came again.
+    pub failed: usize,
+    /// Reasons of those that were rejected.
+    pub rejected: Vec<String>,
+    /// Those that could not be decoded.
+    pub undecodable: Vec<Sent>,
+}
+
+/// The road, with faults on every port.
+pub struct Road {
+    /// The database, with faults.
+    pub store: Store,
+    /// Where objects arrive, without faults.
+    pub landing: MemoryObjects,
+    /// Where parts and partials lie, without faults.
+    pub collections: MemoryObjects,
+    /// The queues, without faults.
+    pub queues: Arc<MemoryQueues>,
+    /// Clock and chance.
+    pub surroundings: Counter,
+    /// Faults on every port.
+    pub faults: Arc<Faults>,
+    /// Objects above this size are split.
+    pub chunk_bytes: u64,
+    faulty_landing: FaultyObjects,
+    faulty_collections: FaultyObjects,
+    faulty_sender: FaultySender,
+}
+
+impl Road {
+    /// A road over a database.
+    #[must_use]
+    pub fn new(sql: Arc<dyn Sql>) -> Self {
+        let faults = Faults::none();
+        let (landing, collections) = (MemoryObjects::new(64 * 1024), MemoryObjects::new(64 * 1024));
+        let queues = Arc::new(MemoryQueues::default());
+        let bucket = |objects: &MemoryObjects| {
+            let inner: Arc<dyn ObjectStore> = Arc::new(objects.clone());
+            FaultyObjects::new(inner, &faults)
+        };
+        let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
+        Self {
+            store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
+            faulty_landing: bucket(&landing),
+            faulty_collections: bucket(&collections),
+            faulty_sender: FaultySender::new(sender, &faults),
+            landing,
+            collections,
+            queues,
+            surroundings: Counter::default(),
+            faults,
+            chunk_bytes: 1024 * 1024,
+        }
+    }
+
+    /// What ingestion works with.
+    #[must_use]
+    pub fn ingest_ports(&self) -> IngestPorts<'_> {
+        IngestPorts {
+            store: &self.store,
+            landing: &self.faulty_landing,
+            collections: &self.faulty_collections,
+            sender: &self.faulty_sender,
+            chunk_bytes: self.chunk_bytes,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What aggregation works with.
+    #[must_use]
+    pub fn perf_ports(&self) -> PerfPorts<'_> {
+        PerfPorts {
+            store: &self.store,
+            collections: &self.faulty_collections,
+            sender: &self.faulty_sender,
+            surroundings: &self.surroundings,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// The queues, with faults.
+    #[must_use]
+    pub fn sender(&self) -> &dyn MessageSender {
+        &self.faulty_sender
+    }
+
+    /// Registers a version.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn begin(
+        &self,
+        spec: (SpecKind, &str),
+        file_name: &str,
+        mode: Mode,
+    ) -> Result<BeginVersion, Failure> {
+        let request = UploadRequest {
+            spec,
+            file_name,
+            mode,
+            file_id: None,
+            client_id: "tests",
+            idempotency: None,
+        };
+        begin_version(&self.store, &self.surroundings, &request).await
+    }
+
+    /// Puts a registered version's object, and has S3 tell of it.
+    pub fn arrive(&self, file: FileVersion, bytes: impl Into<Vec<u8>>) {
+        let key = object_key::upload(file);
+        self.landing.put(&key, bytes);
+        self.queues.push(Queue::Ingest, notification(&key));
+    }
+
+    /// Registers a version, puts its object and has S3 tell of it.
+    pub async fn send(
+        &self,
+        spec: (SpecKind, &str),
+        file_name: &str,
+        mode: Mode,
+        bytes: impl Into<Vec<u8>>,
+    ) -> FileVersion {
+        match self.begin(spec, file_name, mode).await.unwrap() {
+            BeginVersion::Created(version) => {
+                self.arrive(version.file, bytes);
+                version.file
+            }
+            other => panic!("{file_name}: {other:?}"),
+        }
+    }
+
+    /// Takes a file back.
+    pub async fn delete(&self, file_id: FileId) -> FileVersion {
+        let begun = delete_file(&self.store, self.sender(), &self.surroundings, file_id, "tests", None).await;
+        match begun.unwrap() {
+            BeginVersion::Created(version) => version.file,
+            other => panic!("{file_id}: {other:?}"),
+        }
+    }
+
+    /// Sends a file along the whole road.
+    pub async fn load(&self, spec: (SpecKind, &str), file_name: &str, mode: Mode, csv: &str) -> FileRecord {
+        let file = self.send(spec, file_name, mode, csv).await;
+        self.settle().await;
+        self.record(file).await
+    }
+
+    /// A file version with its facts.
+    pub async fn record(&self, file: FileVersion) -> FileRecord {
+        self.store.load_file(file).await.unwrap().unwrap()
+    }
+
+    /// Handles one message as its function would.
+    pub async fn deliver(&self, message: &Sent) -> Delivered {
+        match self.handle(message).await {
+            Some(Ok(Disposition::Done)) => Delivered::Done,
+            Some(Ok(Disposition::Reject(reason))) => Delivered::Rejected(reason),
+            Some(Err(failure)) => Delivered::Failed(failure),
+            None => Delivered::Undecodable,
+        }
+    }
+
+    async fn handle(&self, message: &Sent) -> Option<Result<Disposition, Failure>> {
+        let body = message.body.as_str();
+        Some(match message.queue {
+            Queue::Ingest => match serde_json::from_str::<Envelope<IngestMessage>>(body) {
+                Ok(Envelope {
+                    message: IngestMessage::IngestFile { file },
+                    ..
+                }) => ingest_file(&self.ingest_ports(), file).await,
+                Err(_) => self.handle_notification(body).await?,
+            },
+            Queue::Chunk => {
+                let ChunkMessage::ValidateChunk { file, range } = decode(body)?;
+                validate_chunk(&self.ingest_ports(), file, range).await
+            }
+            Queue::Perf => match decode(body)? {
+                PerfMessage::Aggregate { file, dataset } => contribute(&self.perf_ports(), file, &dataset).await,
+                PerfMessage::LoadDimension { file } => load_dimension(&self.perf_ports(), file).await,
+            },
+            Queue::Status => {
+                let message: StatusMessage = decode(body)?;
+                track(&self.store, self.sender(), &message).await
+            }
+        })
+    }
+
+    async fn handle_notification(&self, body: &str) -> Option<Result<Disposition, Failure>> {
+        for key in created_keys(body).ok()? {
+            let Some(file) = object_key::parse_upload(&key) else {
+                return Some(Ok(Disposition::Reject(format!("{key} is no upload"))));
+            };
+            match ingest_file(&self.ingest_ports(), file).await {
+                Ok(Disposition::Done) => {}
+                other => return Some(other),
+            }
+        }
+        Some(Ok(Disposition::Done))
+    }
+
+    /// Handles messages until none is left; what fails comes again.
+    pub async fn drain(&self, order: &mut Order) -> Drained {
+        let mut drained = Drained::default();
+        for _ in 0..MOST_DELIVERIES {
+            let Some(message) = self.next(order) else {
+                return drained;
+            };
+            let delivered = self.deliver(&message).await;
+            self.account(message, delivered, &mut drained);
+        }
+        panic!("the queues do not come to rest: {:?}", self.queues.all());
+    }
+
+    /// Handles everything in order; nothing may fail, be rejected or be undecodable.
+    pub async fn settle(&self) {
+        let drained = self.drain(&mut Order::First).await;
+        assert_eq!(drained.failed, 0);
+        assert_eq!(drained.rejected, Vec::<String>::new());
+        assert_eq!(drained.undecodable, Vec::new());
+    }
+
+    /// As [`Self::drain`], with so many workers at once.
+    pub async fn drain_with_workers(&self, order: &mut Order, workers: usize) -> Drained {
+        let mut drained = Drained::default();
+        for _ in 0..MOST_DELIVERIES {
+            let messages: Vec<Sent> = std::iter::from_fn(|| self.next(order)).take(workers).collect();
+            if messages.is_empty() {
+                return drained;
+            }
+            let outcomes = futures_util::future::join_all(messages.iter().map(|message| self.deliver(message))).await;
+            for (message, delivered) in messages.into_iter().zip(outcomes) {
+                self.account(message, delivered, &mut drained);
+            }
+        }
+        panic!("the queues do not come to rest: {:?}", self.queues.all());
+    }
+
+    fn account(&self, message: Sent, delivered: Delivered, drained: &mut Drained) {
+        match delivered {
+            Delivered::Done => drained.done += 1,
+            Delivered::Rejected(reason) => drained.rejected.push(reason),
+            Delivered::Undecodable => drained.undecodable.push(message),
+            Delivered::Failed(failure) if failure.is_transient() => {
+                drained.failed += 1;
+                self.queues.put_back(message);
+            }
+            Delivered::Failed(failure) => panic!("{}: {failure}: {failure:?}", message.body),
+        }
+    }
+
+    fn next(&self, order: &mut Order) -> Option<Sent> {
+        match order {
+            Order::First => self.queues.take(0),
+            Order::Last => self.queues.take(self.queues.len().checked_sub(1)?),
+            Order::Random {
+                random,
+                twice_permille,
+                reminders_permille,
+            } => loop {
+                let message = self.queues.take(random.below(self.queues.len()))?;
+                if message.is_reminder() && !random.happens(*reminders_permille) {
+                    continue;
+                }
+                if random.happens(*twice_permille) {
+                    self.queues.put_back(message.clone());
+                }
+                return Some(message);
+            },
+        }
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(body: &str) -> Option<T> {
+    let envelope: Envelope<T> = serde_json::from_str(body).ok()?;
+    Some(envelope.message)
+}
+
+/// What S3 says of a created object.
+fn notification(key: &str) -> String {
+    serde_json::json!({ "Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventName": "ObjectCreated:Put",
+        "eventTime": "2026-03-10T05:16:23.987Z", "userIdentity": { "principalId": "AWS:tests" },
+        "requestParameters": { "sourceIPAddress": "203.0.113.17" }, "responseElements": {},
+        "s3": { "s3SchemaVersion": "1.0", "configurationId": "uploads",
+            "bucket": { "name": "landing", "ownerIdentity": { "principalId": "A" }, "arn": "arn:aws:s3:::landing" },
+            "object": { "key": key, "size": 1, "eTag": "d41d8cd98f00b204e9800998ecf8427e" } }
+    }] })
+    .to_string()
+}
