@@ -249,7 +249,6 @@ returns void language plpgsql as $$
 declare
     v_file ingestion.file_tracker;
     v_unchanged_of uuid;
-    v_target record;
 begin
     select * into v_file from ingestion.file_tracker where file_id = p_file_id and version = p_version for update;
     if v_file.rows = 0 and v_file.mode <> 'delete' then
@@ -257,28 +256,42 @@ begin
             'rule', 'empty_file', 'message', 'the file has no rows after its header'));
         return;
     end if;
-    -- A dataset that is being declared waits for us, or we for it: one of the two sees the other.
-    perform pg_advisory_xact_lock_shared(
-        hashtextextended(v_file.ingestion_type || ' ' || v_file.ingestion_name, 0));
+    perform ingestion.lock_spec(v_file.ingestion_type, v_file.ingestion_name);
     v_unchanged_of := ingestion.claim_content(v_file);
     update ingestion.file_tracker set validated_at = now(), unchanged_of = v_unchanged_of
     where file_id = p_file_id and version = p_version;
     perform ingestion.post(p_file_id, p_version, 'status', 'facts_changed');
-    if v_unchanged_of is not null then
+    if v_unchanged_of is null then
+        perform ingestion.begin_contributions(v_file, v_file);
+    end if;
+end
+$$;
+
+-- Whoever decides about a spec's files, or declares what they feed, waits for the others: each sees what was decided.
+create function ingestion.lock_spec(p_type text, p_name text) returns void language sql as $$
+    select pg_advisory_xact_lock(hashtextextended(p_type || ' ' || p_name, 0));
+$$;
+
+-- Has a file version contribute to everything that it feeds. The messages wait in the outbox of p_sender, the file
+-- version that is at work.
+create function ingestion.begin_contributions(p_file ingestion.file_tracker, p_sender ingestion.file_tracker)
+returns void language plpgsql as $$
+declare
+    v_about jsonb := jsonb_build_object('file_id', p_file.file_id, 'version', p_file.version);
+    v_target record;
+begin
+    if p_file.ingestion_type = 'dimension' then
+        insert into ingestion.contribution (target_kind, target, file_id, version)
+        values ('dimension', p_file.ingestion_name, p_file.file_id, p_file.version) on conflict do nothing;
+        perform ingestion.post(p_sender.file_id, p_sender.version, 'perf', 'load_dimension', v_about);
         return;
     end if;
-    if v_file.ingestion_type = 'dimension' then
+    for v_target in select name from ingestion.dataset where event = p_file.ingestion_name order by name loop
         insert into ingestion.contribution (target_kind, target, file_id, version)
-        values ('dimension', v_file.ingestion_name, p_file_id, p_version) on conflict do nothing;
-        perform ingestion.post(p_file_id, p_version, 'perf', 'load_dimension');
-    else
-        for v_target in select name from ingestion.dataset where event = v_file.ingestion_name order by name loop
-            insert into ingestion.contribution (target_kind, target, file_id, version)
-            values ('dataset', v_target.name, p_file_id, p_version) on conflict do nothing;
-            perform ingestion.post(p_file_id, p_version, 'perf', 'aggregate',
-                jsonb_build_object('dataset', v_target.name));
-        end loop;
-    end if;
+        values ('dataset', v_target.name, p_file.file_id, p_file.version) on conflict do nothing;
+        perform ingestion.post(p_sender.file_id, p_sender.version, 'perf', 'aggregate',
+            v_about || jsonb_build_object('dataset', v_target.name));
+    end loop;
 end
 $$;
 
@@ -292,7 +305,15 @@ begin
     where file_id = p_file.file_id and version < p_file.version and error is null
     order by version desc limit 1;
     if p_file.mode <> 'delete' and v_before.validated_at is not null and v_before.mode <> 'delete'
-        and v_before.sha256 = p_file.sha256 and v_before.spec_version = p_file.spec_version then
+        and v_before.sha256 = p_file.sha256 and v_before.spec_version = p_file.spec_version
+        -- … and those bytes still count: where they were another file's, it holds them to this day, …
+        and (v_before.unchanged_of is null or v_before.unchanged_of = p_file.file_id or exists (
+            select from ingestion.content_claim where ingestion_type = p_file.ingestion_type
+                and ingestion_name = p_file.ingestion_name and sha256 = p_file.sha256
+                and file_id = v_before.unchanged_of))
+        -- … and no dataset has taken, or may yet take, a version in between that another one refused.
+        and not exists (select from ingestion.contribution where file_id = p_file.file_id
+            and version > v_before.version and version < p_file.version and state in ('pending', 'applied')) then
         return coalesce(v_before.unchanged_of, p_file.file_id);
     end if;
     -- An older version that comes late must not touch what a newer one has claimed.
@@ -301,7 +322,7 @@ begin
         return null;
     end if;
     if p_file.mode = 'delete' then
-        delete from ingestion.content_claim where file_id = p_file.file_id;
+        perform ingestion.release_content(p_file, null, null);
         return null;
     end if;
     insert into ingestion.content_claim (ingestion_type, ingestion_name, sha256, file_id)
@@ -313,8 +334,46 @@ begin
     if p_file.mode = 'new' and v_owner <> p_file.file_id then
         return v_owner;
     end if;
-    delete from ingestion.content_claim where file_id = p_file.file_id and sha256 <> p_file.sha256;
+    perform ingestion.release_content(p_file, null, p_file.sha256);
     return null;
+end
+$$;
+
+-- Lets go of the bytes that a file held: all, only some, or all but some. Where another file came with the same bytes meanwhile and was
+-- told that they count already, it holds them from now on and contributes in the file's place: bytes that a live file
+-- has always count.
+create function ingestion.release_content(
+    p_file ingestion.file_tracker, p_only_sha256 text, p_except_sha256 text
+) returns void language plpgsql as $$
+declare
+    v_freed record;
+    v_heir ingestion.file_tracker;
+begin
+    for v_freed in
+        delete from ingestion.content_claim
+        where file_id = p_file.file_id and sha256 is distinct from p_except_sha256
+            and (p_only_sha256 is null or sha256 = p_only_sha256)
+        returning sha256
+    loop
+        select t.* into v_heir from ingestion.file_tracker t
+        where t.ingestion_type = p_file.ingestion_type and t.ingestion_name = p_file.ingestion_name
+            and t.sha256 = v_freed.sha256 and t.unchanged_of = p_file.file_id and t.file_id <> p_file.file_id
+            and t.error is null and not exists (
+                select from ingestion.file_tracker l where l.file_id = t.file_id and l.version > t.version
+                    and l.error is null and l.validated_at is not null)
+        order by t.sequence limit 1;
+        continue when not found;
+        insert into ingestion.content_claim (ingestion_type, ingestion_name, sha256, file_id)
+        values (v_heir.ingestion_type, v_heir.ingestion_name, v_heir.sha256, v_heir.file_id);
+        update ingestion.file_tracker t
+        set unchanged_of = case when t.file_id = v_heir.file_id then null else v_heir.file_id end
+        where t.ingestion_type = v_heir.ingestion_type and t.ingestion_name = v_heir.ingestion_name
+            and t.sha256 = v_heir.sha256 and t.unchanged_of = p_file.file_id and t.file_id <> p_file.file_id
+            and (t.file_id <> v_heir.file_id or t.version = v_heir.version);
+        perform ingestion.begin_contributions(v_heir, p_file);
+        perform ingestion.post(p_file.file_id, p_file.version, 'status', 'facts_changed',
+            jsonb_build_object('file_id', v_heir.file_id, 'version', v_heir.version));
+    end loop;
 end
 $$;
 
@@ -329,5 +388,27 @@ begin
     end if;
     perform ingestion.post(p_file_id, p_version, 'status', 'facts_changed');
     return true;
+end
+$$;
+
+-- Refuses a file version that was validated, when what it feeds cannot take it; the first reason stays. Its bytes are
+-- free again, and those of the version before it are held again.
+create function ingestion.refuse_file(p_file_id uuid, p_version integer, p_error jsonb) returns void
+language plpgsql as $$
+declare
+    v_file ingestion.file_tracker;
+begin
+    update ingestion.file_tracker set error = coalesce(error, p_error)
+    where file_id = p_file_id and version = p_version
+    returning * into v_file;
+    perform ingestion.lock_spec(v_file.ingestion_type, v_file.ingestion_name);
+    perform ingestion.release_content(v_file, v_file.sha256, null);
+    insert into ingestion.content_claim (ingestion_type, ingestion_name, sha256, file_id)
+    select ingestion_type, ingestion_name, sha256, file_id from (
+        select * from ingestion.file_tracker t where t.file_id = p_file_id and t.error is null
+            and t.validated_at is not null order by t.version desc limit 1
+    ) live
+    where live.mode <> 'delete' and (live.unchanged_of is null or live.unchanged_of = live.file_id)
+    on conflict do nothing;
 end
 $$;

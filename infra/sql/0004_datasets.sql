@@ -185,11 +185,7 @@ begin
     if v_contribution.state <> 'pending' then
         return jsonb_build_object('outcome', 'already_settled', 'state', v_contribution.state);
     end if;
-    update ingestion.file_tracker set error = coalesce(error, p_error)
-    where file_id = v_contribution.file_id and version = v_contribution.version;
-    delete from ingestion.content_claim k using ingestion.file_tracker t
-    where t.file_id = v_contribution.file_id and t.version = v_contribution.version
-        and k.file_id = t.file_id and k.sha256 = t.sha256;
+    perform ingestion.refuse_file(v_contribution.file_id, v_contribution.version, p_error);
     return ingestion.settle(v_contribution, 'refused', null);
 end
 $$;

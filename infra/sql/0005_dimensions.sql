@@ -55,11 +55,13 @@ begin
     where c.contribution_id = p_contribution_id for update of d;
     select * into v_contribution from ingestion.contribution where contribution_id = p_contribution_id;
     if v_contribution.state <> 'pending' then
+        delete from ingestion.dimension_stage where contribution_id = p_contribution_id and stage_id = p_stage_id;
         return jsonb_build_object('outcome', 'already_settled', 'state', v_contribution.state);
     end if;
     select * into v_current from ingestion.contribution
     where target_kind = 'dimension' and target = v_dimension.name and file_id = v_contribution.file_id and is_current;
     if v_current.version > v_contribution.version then
+        delete from ingestion.dimension_stage where contribution_id = p_contribution_id;
         return ingestion.settle(v_contribution, 'superseded', null);
     end if;
     if p_rows_staged <> (select count(*) from ingestion.dimension_stage
@@ -68,11 +70,7 @@ begin
     end if;
     v_error := ingestion.repeated_keys(p_contribution_id, p_stage_id);
     if v_error is not null then
-        update ingestion.file_tracker set error = v_error
-        where file_id = v_contribution.file_id and version = v_contribution.version;
-        delete from ingestion.content_claim where file_id = v_contribution.file_id
-            and sha256 = (select sha256 from ingestion.file_tracker
-                where file_id = v_contribution.file_id and version = v_contribution.version);
+        perform ingestion.refuse_file(v_contribution.file_id, v_contribution.version, v_error);
         delete from ingestion.dimension_stage where contribution_id = p_contribution_id;
         return ingestion.settle(v_contribution, 'refused', null);
     end if;

@@ -1,7 +1,7 @@
 //! API Gateway's HTTP API payload (version 2.0) made into an HTTP request, and the answer made into its reply.
 //!
-//! Done here rather than by `lambda_http`, which builds the request with an `expect`: a URL that the `http` crate
-//! refuses has to become a 400 problem, and a payload that does not decode must not fail the invocation.
+//! `lambda_http` makes the request, with an `expect`: a URL that the `http` crate refuses has to become a 400 problem
+//! before, and a payload that does not decode must not fail the invocation.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -12,10 +12,12 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
-use http::header::CONTENT_LENGTH;
+use http::Request;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use serde::{Deserialize, Serialize};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::request::LambdaRequest;
+use serde::Serialize;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -23,31 +25,6 @@ use crate::problem::Problem;
 
 /// The most bytes of an answer; handlers cut their pages well below it.
 pub const MAX_RESPONSE_BYTES: usize = 4_500 * 1024;
-
-/// What API Gateway hands over; members that we do not need are left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct GatewayRequest {
-    raw_path: String,
-    raw_query_string: Option<String>,
-    headers: Option<BTreeMap<String, Option<String>>>,
-    cookies: Option<Vec<String>>,
-    request_context: RequestContext,
-    body: Option<String>,
-    is_base64_encoded: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct RequestContext {
-    http: HttpContext,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct HttpContext {
-    method: String,
-}
 
 /// What API Gateway gets back.
 #[derive(Debug, Serialize)]
@@ -87,68 +64,41 @@ pub async fn handle(router: Router, payload: Value) -> GatewayResponse {
 }
 
 fn read(payload: Value) -> Result<Request<Body>, Problem> {
-    let gateway = serde_json::from_value(payload).map_err(|_| {
-        Problem::malformed(
-            "bad_request",
-            "the payload is not an HTTP API request (version 2.0)",
-        )
-    })?;
-    to_http(gateway)
+    let malformed = |detail| Problem::malformed("bad_request", detail);
+    let mut gateway: ApiGatewayV2httpRequest = serde_json::from_value(payload)
+        .map_err(|_| malformed("the payload is not an HTTP API request (version 2.0)"))?;
+    check_url(&gateway)?;
+    let is_base64 = gateway.is_base64_encoded;
+    if is_base64
+        && gateway
+            .body
+            .as_ref()
+            .is_some_and(|text| STANDARD.decode(text).is_err())
+    {
+        return Err(malformed("the body is said to be base64 and is not"));
+    }
+    // The conversion would put these into the URL, and panics at what is no scheme or host; no route looks at them.
+    gateway.headers.remove(HOST);
+    gateway.headers.remove("x-forwarded-proto");
+    gateway.request_context.domain_name = None;
+    let request: lambda_http::Request = LambdaRequest::ApiGatewayV2(gateway).into();
+    Ok(request.map(|body| match body {
+        lambda_http::Body::Text(text) => Body::from(text),
+        lambda_http::Body::Binary(bytes) => Body::from(bytes),
+        _ => Body::empty(),
+    }))
 }
 
-fn to_http(gateway: GatewayRequest) -> Result<Request<Body>, Problem> {
-    let method = Method::from_bytes(gateway.request_context.http.method.as_bytes())
-        .map_err(|_| Problem::malformed("bad_request", "the method is not an HTTP method"))?;
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = method;
-    *request.uri_mut() = uri(&gateway.raw_path, gateway.raw_query_string.as_deref())?;
-    for (name, value) in gateway.headers.into_iter().flatten() {
-        let (name, value) = header(&name, value.as_deref().unwrap_or_default())?;
-        request.headers_mut().append(name, value);
+/// Refuses what the conversion would panic at: a URL that the `http` crate does not take.
+fn check_url(gateway: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
+    let path = gateway.raw_path.as_deref().unwrap_or_default();
+    let query = gateway.raw_query_string.as_deref().unwrap_or_default();
+    let text = format!("{path}?{query}");
+    if text.starts_with('/') && !text.contains('#') && PathAndQuery::try_from(text).is_ok() {
+        return Ok(());
     }
-    if let Some(cookies) = gateway.cookies.filter(|cookies| !cookies.is_empty()) {
-        let (name, value) = header("cookie", &cookies.join("; "))?;
-        request.headers_mut().insert(name, value);
-    }
-    *request.body_mut() = body(gateway.body, gateway.is_base64_encoded)?;
-    Ok(request)
-}
-
-fn uri(path: &str, query: Option<&str>) -> Result<Uri, Problem> {
-    let query = query.filter(|query| !query.is_empty());
-    let text = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let bad = || {
-        Problem::malformed(
-            "bad_url",
-            "the path or the query holds characters that must be percent-encoded",
-        )
-    };
-    if !text.starts_with('/') || text.contains('#') {
-        return Err(bad());
-    }
-    let path_and_query = PathAndQuery::try_from(text).map_err(|_| bad())?;
-    Ok(Uri::from(path_and_query))
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
-    let bad = || Problem::malformed("bad_header", "a header is not written as HTTP asks for");
-    let name = HeaderName::try_from(name).map_err(|_| bad())?;
-    let value = HeaderValue::try_from(value).map_err(|_| bad())?;
-    Ok((name, value))
-}
-
-fn body(text: Option<String>, is_base64: bool) -> Result<Body, Problem> {
-    let text = text.unwrap_or_default();
-    if !is_base64 {
-        return Ok(Body::from(text));
-    }
-    let bytes = STANDARD.decode(text);
-    bytes
-        .map(Body::from)
-        .map_err(|_| Problem::malformed("bad_request", "the body is said to be base64 and is not"))
+    let detail = "the path or the query holds characters that must be percent-encoded";
+    Err(Problem::malformed("bad_url", detail))
 }
 
 async fn reply(response: Response, request_id: Option<String>) -> GatewayResponse {

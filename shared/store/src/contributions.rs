@@ -109,6 +109,27 @@ pub enum ApplyOutcome {
 /// The most differences that one staging call takes, in bytes of JSON: a quarter of the Data API's request.
 pub const STAGE_CHUNK_BYTES: usize = 1024 * 1024;
 
+/// Partials that one answer names: with keys of the greatest length they stay below the Data API's 1 MiB.
+const OTHER_PARTIALS_PAGE: u32 = 100;
+
+/// A row for each partial behind a file, at least one for the dataset's version: an answer may have many rows, but no
+/// large one.
+const OTHER_PARTIALS: &str = "select jsonb_build_object('dataset_version', d.version, 'file_id', o.file_id, \
+     'partial', case when o.file_id is not null then jsonb_build_object('partial_key', o.partial_key, \
+        'first_key', o.first_key, 'last_key', o.last_key) end)::text \
+     from ingestion.dataset d left join ingestion.contribution o on o.target_kind = 'dataset' and o.target = d.name \
+        and o.is_current and o.file_id <> cast(:file_id as uuid) and o.partial_key is not null \
+        and o.first_key <= cast(:last_key as text) and o.last_key >= cast(:first_key as text) \
+        and (cast(:after as uuid) is null or o.file_id > cast(:after as uuid)) \
+     where d.name = cast(:dataset as text) order by o.file_id limit cast(:limit as integer)";
+
+#[derive(Deserialize)]
+struct OtherPartialRow {
+    dataset_version: i64,
+    file_id: Option<String>,
+    partial: Option<OtherPartial>,
+}
+
 impl Store {
     /// A contribution with what it is to be compared with.
     ///
@@ -150,22 +171,32 @@ impl Store {
         first_key: &str,
         last_key: &str,
     ) -> Result<OtherPartials, Failure> {
-        let statement = Statement::new(
-            "select jsonb_build_object('dataset_version', d.version, 'partials', coalesce((select jsonb_agg( \
-             jsonb_build_object('partial_key', o.partial_key, 'first_key', o.first_key, 'last_key', o.last_key)) \
-             from ingestion.contribution o where o.target_kind = 'dataset' and o.target = d.name and o.is_current \
-             and o.file_id <> cast(:file_id as uuid) and o.partial_key is not null \
-             and o.first_key <= cast(:last_key as text) and o.last_key >= cast(:first_key as text)), '[]'))::text \
-             from ingestion.dataset d where d.name = cast(:dataset as text)",
-        );
-        self.expect_json(
-            statement
+        let mut others = OtherPartials {
+            dataset_version: 0,
+            partials: Vec::new(),
+        };
+        let mut after: Option<String> = None;
+        loop {
+            let statement = Statement::new(OTHER_PARTIALS)
                 .bind("dataset", dataset.as_str())
                 .bind("file_id", file.file_id.to_string())
                 .bind("first_key", first_key)
-                .bind("last_key", last_key),
-        )
-        .await
+                .bind("last_key", last_key)
+                .bind("after", after.clone())
+                .bind("limit", OTHER_PARTIALS_PAGE);
+            let page: Vec<OtherPartialRow> = self.json_list(statement).await?;
+            let first = page.first().ok_or_else(|| crate::unreadable("there is no such dataset"))?;
+            if after.is_none() {
+                // If the dataset moves between two pages, applying finds that this is not its version any more.
+                others.dataset_version = first.dataset_version;
+            }
+            let is_last = page.len() < OTHER_PARTIALS_PAGE as usize;
+            after = page.last().and_then(|row| row.file_id.clone());
+            others.partials.extend(page.into_iter().filter_map(|row| row.partial));
+            if is_last || after.is_none() {
+                return Ok(others);
+            }
+        }
     }
 
     /// Stages a chunk of differences; a repeat adds nothing. They are inert until applied.

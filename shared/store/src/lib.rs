@@ -21,6 +21,11 @@ use millrace_core::failure::{Failure, FailureKind};
 use serde::de::DeserializeOwned;
 pub use sql::{Rows, Sql, Statement, TransactionId, Value};
 
+/// Characters in a piece of a long text: with four bytes each they fit an answer's row.
+const PIECE_CHARACTERS: u32 = 15_000;
+/// Bytes of pieces in an answer: with its quotes escaped it stays below 1 MiB.
+const ANSWER_BYTES: u32 = 600_000;
+
 /// The database, as the product uses it.
 #[derive(Clone)]
 pub struct Store {
@@ -58,6 +63,62 @@ impl Store {
                 other => Err(unreadable(format!("{other:?} where JSON text was expected"))),
             })
             .collect()
+    }
+
+    /// JSON documents of any length, in the order of their keys.
+    ///
+    /// `documents` is a query of keys and texts. An answer's row holds 64 KiB at most and an answer 1 MiB, so the texts
+    /// come in pieces, in as many answers as it takes; for all but the largest that is one.
+    async fn documents<T: DeserializeOwned>(
+        &self,
+        documents: &str,
+        parameters: &[(&'static str, Value)],
+    ) -> Result<Vec<T>, Failure> {
+        let text = format!(
+            "select key, at, piece, pieces from (select p.key, p.at, p.piece, count(*) over () as pieces, \
+             sum(octet_length(p.piece)) over (order by p.key, p.at) as bytes \
+             from (select d.key, x.at, substr(d.doc, x.at, {PIECE_CHARACTERS}) as piece from ({documents}) d (key, doc), \
+                generate_series(1, length(d.doc), {PIECE_CHARACTERS}) as x (at)) p \
+             where cast(:after as text) is null \
+                or (p.key, p.at) > (cast(:after as text), cast(:after_at as integer))) q \
+             where bytes <= {ANSWER_BYTES} order by key, at"
+        );
+        let mut found: Vec<(String, String)> = Vec::new();
+        let (mut after, mut after_at) = (Value::Null, Value::Null);
+        loop {
+            let mut statement = Statement::new(text.clone())
+                .bind("after", after.clone())
+                .bind("after_at", after_at.clone());
+            statement.parameters.extend(parameters.iter().map(|(name, value)| ((*name).into(), value.clone())));
+            let rows = self.rows(statement).await?.rows;
+            let (count, mut pieces) = (rows.len(), 0);
+            for row in rows {
+                let Ok([Value::Text(key), Value::Long(at), Value::Text(piece), Value::Long(all)]) =
+                    <[Value; 4]>::try_from(row)
+                else {
+                    return Err(unreadable("a piece of a document was expected"));
+                };
+                (after, after_at, pieces) = (Value::Text(key.clone()), Value::Long(at), all);
+                match found.last_mut().filter(|(last, _)| *last == key) {
+                    Some((_, text)) => text.push_str(&piece),
+                    None => found.push((key, piece)),
+                }
+            }
+            if i64::try_from(count).is_ok_and(|count| count >= pieces) {
+                break;
+            }
+        }
+        let texts = found.into_iter();
+        texts.map(|(_, text)| serde_json::from_str(&text).map_err(unreadable)).collect()
+    }
+
+    /// As [`Self::documents`], for a query of at most one.
+    async fn document<T: DeserializeOwned>(
+        &self,
+        documents: &str,
+        parameters: &[(&'static str, Value)],
+    ) -> Result<Option<T>, Failure> {
+        Ok(self.documents(documents, parameters).await?.into_iter().next())
     }
 
     /// As [`Self::json`], for statements that always answer.

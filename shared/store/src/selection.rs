@@ -298,7 +298,8 @@ impl<'a> Selection<'a> {
             "select jsonb_build_object('keys', count(distinct c.k{key}), 'cells', count(*), \
              'rows', coalesce(sum(c.row_count), 0), \
              'examples', coalesce((select jsonb_agg(x.k) from (select distinct w.k{key}::text as k from {cells} w \
-             where not exists (select from {table} d where d.is_visible and {inner}) order by 1 limit 10) x), '[]'))::text \
+             where w.k{key} is not null and not exists (select from {table} d where d.is_visible and {inner}) \
+             order by 1 limit 10) x), '[]'))::text \
              from {cells} c where not exists (select from {table} d where d.is_visible and {condition})",
             cells = self.cells.table(),
             table = self.dimension?.table(),

@@ -198,8 +198,7 @@ impl Store {
         dataset: &DatasetDefinition,
     ) -> Result<(), Failure> {
         // Whoever validates a file of this event now waits for us, or we for them: no file is missed.
-        // The lock of `complete_validation`, whose role cannot lock rows of a spec.
-        let lock = "select pg_advisory_xact_lock(hashtextextended('event ' || cast(:event as text), 0))::text";
+        let lock = "select ingestion.lock_spec('event', cast(:event as text))::text";
         self.rows(
             Statement::new(lock)
                 .bind("event", dataset.event.as_str())
@@ -252,15 +251,11 @@ impl Store {
     /// [`Failure`] of the database.
     pub async fn load_spec(&self, kind: SpecKind, name: &str) -> Result<Option<SpecRecord>, Failure> {
         let text = format!(
-            "select {SPEC_RECORD} from spec.spec s where s.kind = cast(:kind as text) \
+            "select s.name, {SPEC_RECORD} from spec.spec s where s.kind = cast(:kind as text) \
              and s.name = cast(:name as text) order by s.version desc limit 1"
         );
-        self.json(
-            Statement::new(text)
-                .bind("kind", kind.as_str())
-                .bind("name", name),
-        )
-        .await
+        self.document(&text, &[("kind", kind.as_str().into()), ("name", name.into())])
+            .await
     }
 
     /// Specs of a kind, by name, after a name.
@@ -274,16 +269,17 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SpecRecord>, Failure> {
         let text = format!(
-            "select {SPEC_RECORD} from (select distinct on (name) * from spec.spec \
+            "select s.name, {SPEC_RECORD} from (select distinct on (name) * from spec.spec \
              where kind = cast(:kind as text) order by name, version desc) s \
-             where cast(:after as text) is null or s.name > cast(:after as text) \
+             where cast(:after_name as text) is null or s.name > cast(:after_name as text) \
              order by s.name limit cast(:limit as integer)"
         );
-        let statement = Statement::new(text)
-            .bind("kind", kind.as_str())
-            .bind("after", after)
-            .bind("limit", limit);
-        self.json_list(statement).await
+        let parameters = [
+            ("kind", kind.as_str().into()),
+            ("after_name", after.into()),
+            ("limit", limit.into()),
+        ];
+        self.documents(&text, &parameters).await
     }
 
     /// The compiled definition of a spec: its latest version, or the one that is given.
@@ -296,18 +292,16 @@ impl Store {
         name: &str,
         version: Option<u32>,
     ) -> Result<Option<T>, Failure> {
-        let statement = Statement::new(
-            "select definition::text from spec.spec where kind = cast(:kind as text) and name = cast(:name as text) \
+        let text = "select name, definition::text from spec.spec where kind = cast(:kind as text) \
+             and name = cast(:name as text) \
              and (cast(:version as integer) is null or version = cast(:version as integer)) \
-             order by version desc limit 1",
-        );
-        self.json(
-            statement
-                .bind("kind", kind.as_str())
-                .bind("name", name)
-                .bind("version", version),
-        )
-        .await
+             order by version desc limit 1";
+        let parameters = [
+            ("kind", kind.as_str().into()),
+            ("name", name.into()),
+            ("version", version.into()),
+        ];
+        self.document(text, &parameters).await
     }
 
     /// The compiled definitions of all specs of a kind, in their latest versions.
@@ -315,11 +309,9 @@ impl Store {
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_definitions<T: DeserializeOwned>(&self, kind: SpecKind) -> Result<Vec<T>, Failure> {
-        let statement = Statement::new(
-            "select definition::text from (select distinct on (name) name, definition from spec.spec \
-             where kind = cast(:kind as text) order by name, version desc) s order by name",
-        );
-        self.json_list(statement.bind("kind", kind.as_str())).await
+        let text = "select distinct on (name) name, definition::text from spec.spec \
+             where kind = cast(:kind as text) order by name, version desc";
+        self.documents(text, &[("kind", kind.as_str().into())]).await
     }
 
     /// A dimension's table, if the dimension exists.
@@ -332,12 +324,10 @@ impl Store {
             table_no: i64,
             definition: DimensionDefinition,
         }
-        let statement = Statement::new(
-            "select jsonb_build_object('table_no', d.table_no, 'definition', s.definition)::text \
+        let text = "select d.name, jsonb_build_object('table_no', d.table_no, 'definition', s.definition)::text \
              from ingestion.dimension d join spec.spec s on s.kind = 'dimension' and s.name = d.name \
-             where d.name = cast(:name as text) order by s.version desc limit 1",
-        );
-        let found: Option<Found> = self.json(statement.bind("name", name)).await?;
+             where d.name = cast(:name as text) order by s.version desc limit 1";
+        let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
         Ok(found.map(|found| DimensionTable::new(found.table_no, &found.definition)))
     }
 
@@ -352,12 +342,11 @@ impl Store {
             version: i64,
             definition: DatasetDefinition,
         }
-        let statement = Statement::new(
-            "select jsonb_build_object('table_no', d.table_no, 'version', d.version, 'definition', s.definition)::text \
+        let text = "select d.name, jsonb_build_object('table_no', d.table_no, 'version', d.version, \
+             'definition', s.definition)::text \
              from ingestion.dataset d join spec.spec s on s.kind = 'dataset' and s.name = d.name \
-             where d.name = cast(:name as text) order by s.version desc limit 1",
-        );
-        let found: Option<Found> = self.json(statement.bind("name", name)).await?;
+             where d.name = cast(:name as text) order by s.version desc limit 1";
+        let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
         Ok(found.map(|found| (CellTable::new(found.table_no, &found.definition), found.version)))
     }
 }

@@ -5,7 +5,7 @@ use millrace_core::facts::{FileStatus, Mode, status};
 use millrace_core::ids::{FileVersion, Version};
 use millrace_core::row_error::{FileError, RowError, Rule};
 use millrace_core::{FileId, Name};
-use millrace_store::files::FileRecord;
+use millrace_store::files::{FileFilter, FileRecord};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -164,6 +164,21 @@ pub struct FileQuery {
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
     pub cursor: Option<i64>,
+}
+
+impl FileQuery {
+    /// What the store is asked for.
+    #[must_use]
+    pub fn filter(self) -> FileFilter {
+        FileFilter {
+            ingestion_type: self.ingestion_type,
+            ingestion_name: self.ingestion_name.map(String::from),
+            file_name: self.file_name,
+            open_only: self.status.is_some(),
+            before: self.cursor,
+            limit: self.limit,
+        }
+    }
 }
 
 /// The value `open` of the query member `status`.

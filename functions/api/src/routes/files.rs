@@ -9,7 +9,7 @@ use millrace_app::drive::{drive_all, drive_file};
 use millrace_app::row_errors::{RowErrorsError, list_row_errors as list_rejected};
 use millrace_core::FileId;
 use millrace_core::ids::{FileVersion, Version};
-use millrace_store::files::{FileFilter, FileRecord};
+use millrace_store::files::FileRecord;
 
 use crate::deps::Deps;
 use crate::dto::files::{
@@ -35,15 +35,8 @@ pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
     Query(query): Query<FileQuery>,
 ) -> Answer<Json<FilePage>> {
-    let mut filter = FileFilter {
-        ingestion_type: query.ingestion_type,
-        ingestion_name: query.ingestion_name.map(String::from),
-        file_name: query.file_name,
-        open_only: query.status.is_some(),
-        before: query.cursor,
-        limit: 0,
-    };
     let mut size = PageSize::at_most(query.limit.min(MAX_FILES));
+    let mut filter = query.filter();
     loop {
         filter.limit = size.items();
         let records = deps.store.list_files(&filter).await;

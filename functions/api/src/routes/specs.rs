@@ -23,10 +23,6 @@ use crate::routes::fitting::PageSize;
 /// Bodies come with the listing, so a page of specs is short.
 const MAX_SPECS: u32 = 100;
 
-/// The most bytes of a spec as the database writes it out: the Data API answers no row above 64 KiB, and a spec that
-/// cannot be read back must not be taken.
-const MAX_STORED_BYTES: usize = 64 * 1024 - 1_024;
-
 /// Creates a spec, with its table and view.
 ///
 /// The name is the key of the effect: the same body again answers 200, another body of that name 409.
@@ -47,7 +43,6 @@ pub(crate) async fn create(
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
     let definition = compile(&deps.store, kind, &body.value).await?;
-    check_size(&definition, &body.value)?;
     let created = deps
         .owner_store
         .create_spec(&definition, &body.value, &caller.client_id)
@@ -74,19 +69,6 @@ async fn compile(store: &Store, kind: SpecKind, body: &Value) -> Answer<Definiti
         }
     };
     Ok(definition)
-}
-
-fn check_size(definition: &Definition, body: &Value) -> Answer<()> {
-    // The database writes a blank behind each comma and colon.
-    let written = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b',' | b':')).count();
-    let definition = serde_json::to_string(definition).map_err(|_| Problem::internal())?;
-    let bytes = written(&definition).max(written(&body.to_string()));
-    if bytes > MAX_STORED_BYTES {
-        let detail =
-            format!("the spec takes {bytes} bytes as it is stored; at most {MAX_STORED_BYTES} are taken");
-        return Err(Problem::invalid("spec_too_large", detail));
-    }
-    Ok(())
 }
 
 /// A dataset takes in the files that its event has already: their messages were written with the spec.

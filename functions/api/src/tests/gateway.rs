@@ -46,12 +46,7 @@ async fn a_url_that_cannot_be_one_is_a_problem_and_no_panic() {
         assert_eq!(response.headers["content-type"], "application/problem+json");
         assert_eq!(response.headers["x-request-id"], "r-1");
     }
-    for path in [
-        "//evil.example/health",
-        "/http://evil.example/health",
-        "/../health",
-        "/health/",
-    ] {
+    for path in ["//evil.example/health", "/http://evil.example/health", "/health/"] {
         assert_eq!(answer(payload("GET", path, "")).await.status_code, 404, "{path}");
     }
     assert_eq!(answer(payload("GET", "/health", "")).await.status_code, 200);
@@ -72,7 +67,15 @@ async fn whatever_comes_in_there_is_an_answer() {
     }
     let mut bad_header = payload("GET", "/health", "");
     bad_header["headers"]["x\n"] = json!("y");
-    assert_eq!(code(&answer(bad_header).await), "bad_header");
+    assert_eq!(code(&answer(bad_header).await), "bad_request");
+    for header in ["host", "x-forwarded-proto"] {
+        let mut hostile = payload("GET", "/health", "");
+        hostile["headers"][header] = json!("1 \u{7f}<>");
+        assert!(answer(hostile).await.status_code < 500, "{header}");
+        let mut odd = payload("GET", "/health", "");
+        odd["headers"][header] = json!("xn--a:0:<");
+        assert_eq!(answer(odd).await.status_code, 200, "{header}");
+    }
     let mut no_base64 = payload("GET", "/health", "");
     no_base64["isBase64Encoded"] = json!(true);
     no_base64["body"] = json!("%%%");

@@ -59,7 +59,7 @@ async fn a_dimension_answers_its_key_and_a_dataset_its_outputs() {
     let with_event = move |statement: &Statement| match statement {
         numbered if is(numbered, "returning table_no") => Ok(numbers(numbered).unwrap()),
         listing
-            if is(listing, "select definition::text from (")
+            if is(listing, "select distinct on (name) name, definition::text")
                 && listing.parameters[0].1 == SqlValue::from("event") =>
         {
             json(&definition)
@@ -148,7 +148,7 @@ async fn specs_are_listed_by_page_and_read_by_name() {
         listing.get("/spec/event?limit=2&cursor=a").await.body["next"],
         Value::Null
     );
-    assert!(listing.bound("after").contains(&SqlValue::from("a")));
+    assert!(listing.bound("after_name").contains(&SqlValue::from("a")));
     assert_eq!(listing.get("/spec/event/a").await.body["body"], json!({"a": 1}));
     for missing in [
         "/spec/event/b",
@@ -183,29 +183,14 @@ async fn a_database_that_is_away_is_tried_again_and_a_defect_tells_nothing() {
 }
 
 #[tokio::test]
-async fn a_spec_that_could_not_be_read_back_is_not_taken() {
-    let with_fields = |count: usize| {
-        let mut body = event();
-        let properties = body
-            .pointer_mut("/input/properties/event/items/properties")
-            .unwrap();
-        for i in 0..count {
-            properties[format!("field_{i}")] = json!({"type": "string"});
-        }
-        body
-    };
-    assert_eq!(
-        api(|_| nothing())
-            .post("/spec/event", &with_fields(500))
-            .await
-            .status,
-        StatusCode::CREATED
-    );
-    let read = api_without_database()
-        .post("/spec/event", &with_fields(900))
-        .await;
-    assert_eq!(
-        (read.status, read.code()),
-        (StatusCode::UNPROCESSABLE_ENTITY, "spec_too_large")
-    );
+async fn a_spec_with_very_many_fields_is_taken() {
+    let mut body = event();
+    let properties = body
+        .pointer_mut("/input/properties/event/items/properties")
+        .unwrap();
+    for i in 0..1_900 {
+        properties[format!("field_{i}")] = json!({"type": "string"});
+    }
+    let read = api(|_| nothing()).post("/spec/event", &body).await;
+    assert_eq!(read.status, StatusCode::CREATED, "{}", read.body);
 }
