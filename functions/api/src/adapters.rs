@@ -18,7 +18,7 @@ use crate::deps::{Deps, Part, Probe};
 pub fn connect(config: &Config) -> Deps {
     let connection = Connection::new();
     let store = |secret: &str| {
-        Store::new(DataApi::new(
+        Store::new(DataApi::connect(
             &connection,
             &config.database_arn,
             secret,

@@ -81,7 +81,7 @@ async fn run_requested(
 async fn run(config: &Config, command: &Command, deadline_ms: u64) -> anyhow::Result<Outcome> {
     seed::check_stage(&config.stage, command.seed)?;
     let connection = Connection::new();
-    let sql = DataApi::new(
+    let sql = DataApi::connect(
         &connection,
         &config.database_arn,
         &config.database_owner_secret_arn,

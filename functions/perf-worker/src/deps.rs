@@ -38,7 +38,7 @@ impl Deps {
             },
         ));
         Self {
-            store: Store::new(DataApi::new(
+            store: Store::new(DataApi::connect(
                 &connection,
                 &config.database_arn,
                 &config.database_secret_arn,

@@ -33,7 +33,12 @@ pub struct DataApi {
 impl DataApi {
     /// A database by its cluster, the secret of the role and the database's name.
     #[must_use]
-    pub fn new(connection: &Connection, cluster_arn: &str, secret_arn: &str, database: &str) -> Arc<dyn Sql> {
+    pub fn connect(
+        connection: &Connection,
+        cluster_arn: &str,
+        secret_arn: &str,
+        database: &str,
+    ) -> Arc<dyn Sql> {
         Arc::new(Self {
             connection: connection.clone(),
             client: OnceCell::new(),

@@ -185,14 +185,18 @@ impl Store {
                 .bind("after", after.clone())
                 .bind("limit", OTHER_PARTIALS_PAGE);
             let page: Vec<OtherPartialRow> = self.json_list(statement).await?;
-            let first = page.first().ok_or_else(|| crate::unreadable("there is no such dataset"))?;
+            let first = page
+                .first()
+                .ok_or_else(|| crate::unreadable("there is no such dataset"))?;
             if after.is_none() {
                 // If the dataset moves between two pages, applying finds that this is not its version any more.
                 others.dataset_version = first.dataset_version;
             }
             let is_last = page.len() < OTHER_PARTIALS_PAGE as usize;
             after = page.last().and_then(|row| row.file_id.clone());
-            others.partials.extend(page.into_iter().filter_map(|row| row.partial));
+            others
+                .partials
+                .extend(page.into_iter().filter_map(|row| row.partial));
             if is_last || after.is_none() {
                 return Ok(others);
             }

@@ -89,12 +89,22 @@ impl Store {
             let mut statement = Statement::new(text.clone())
                 .bind("after", after.clone())
                 .bind("after_at", after_at.clone());
-            statement.parameters.extend(parameters.iter().map(|(name, value)| ((*name).into(), value.clone())));
+            statement.parameters.extend(
+                parameters
+                    .iter()
+                    .map(|(name, value)| ((*name).into(), value.clone())),
+            );
             let rows = self.rows(statement).await?.rows;
             let (count, mut pieces) = (rows.len(), 0);
             for row in rows {
-                let Ok([Value::Text(key), Value::Long(at), Value::Text(piece), Value::Long(all)]) =
-                    <[Value; 4]>::try_from(row)
+                let Ok(
+                    [
+                        Value::Text(key),
+                        Value::Long(at),
+                        Value::Text(piece),
+                        Value::Long(all),
+                    ],
+                ) = <[Value; 4]>::try_from(row)
                 else {
                     return Err(unreadable("a piece of a document was expected"));
                 };
@@ -109,7 +119,9 @@ impl Store {
             }
         }
         let texts = found.into_iter();
-        texts.map(|(_, text)| serde_json::from_str(&text).map_err(unreadable)).collect()
+        texts
+            .map(|(_, text)| serde_json::from_str(&text).map_err(unreadable))
+            .collect()
     }
 
     /// As [`Self::documents`], for a query of at most one.
