@@ -56,6 +56,15 @@ impl LockStore for MemoryLocks {
         Ok(true)
     }
 
+    async fn advance(&self, lock: &Lock, beyond: u64) -> Result<Option<Lock>, Failure> {
+        let mut all = self.lock();
+        let Some(held) = all.get_mut(&lock.lock_id).filter(|held| held.lock == *lock) else {
+            return Ok(None);
+        };
+        held.lock.fencing_token = beyond + 1;
+        Ok(Some(held.lock.clone()))
+    }
+
     async fn release(&self, lock: &Lock) -> Result<bool, Failure> {
         let mut all = self.lock();
         let Some(held) = all.get_mut(&lock.lock_id).filter(|held| held.lock == *lock) else {

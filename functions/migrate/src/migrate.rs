@@ -75,8 +75,11 @@ impl Migrator<'_> {
     /// # Errors
     /// [`MigrateError`]; whatever was committed before stays, and the next run goes on from there.
     pub async fn run(&self, migrations: &[Migration], target: u32) -> Result<Migrated, MigrateError> {
-        let lock = self.acquire().await?;
-        let result = self.run_locked(&lock, migrations, target).await;
+        let mut lock = self.acquire().await?;
+        let result = match self.overtake(&mut lock).await {
+            Ok(()) => self.run_locked(&lock, migrations, target).await,
+            Err(error) => Err(error),
+        };
         // A lock that cannot be let go ends with its lease.
         if let Err(failure) = self.locks.release(&lock).await {
             tracing::warn!(error = %failure, "the lock could not be released");
@@ -99,6 +102,26 @@ impl Migrator<'_> {
             )]
             tokio::time::sleep(WAIT_BETWEEN_TRIES).await;
         }
+    }
+
+    /// A locks table that was restored from a backup counts from an older token than the database has seen: whoever
+    /// holds the lock now goes on from there. A holder that was replaced cannot, since the lock is not its own.
+    async fn overtake(&self, lock: &mut Lock) -> Result<(), MigrateError> {
+        self.prepare().await?;
+        let text = "select token from operations.fence where lock_id = cast(:lock_id as text)";
+        let rows = self
+            .sql
+            .execute(&Statement::new(text).bind("lock_id", LOCK_ID))
+            .await?;
+        let Some(Value::Long(seen)) = rows.into_first_value() else {
+            return Ok(());
+        };
+        let seen = u64::try_from(seen).unwrap_or(0);
+        if seen > lock.fencing_token {
+            let advanced = self.locks.advance(lock, seen).await?;
+            *lock = advanced.ok_or(MigrateError::StaleToken(lock.fencing_token))?;
+        }
+        Ok(())
     }
 
     /// Applies what is missing, holding a lock.

@@ -35,16 +35,18 @@ pub(crate) enum Pace {
 
 impl Pace {
     fn parameters(self) -> Vec<(&'static str, &'static str)> {
-        let (worker, status, api, reminder) = match self {
-            Self::Work => ("20", "10", "20", "5"),
-            Self::Test => ("10", "5", "15", "2"),
-            Self::Faults => ("3", "2", "5", "1"),
+        // For tests the files are small, and some are to be split all the same.
+        let (worker, status, api, reminder, chunk) = match self {
+            Self::Work => ("20", "10", "20", "5", "268435456"),
+            Self::Test => ("10", "5", "15", "2", "262144"),
+            Self::Faults => ("3", "2", "5", "1", "16384"),
         };
         vec![
             ("WorkerTimeoutSeconds", worker),
             ("StatusTimeoutSeconds", status),
             ("ApiTimeoutSeconds", api),
             ("ReminderDelaySeconds", reminder),
+            ("ChunkBytes", chunk),
         ]
     }
 }

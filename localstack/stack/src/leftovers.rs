@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use crate::files::read_json;
 use crate::instance::Instance;
 use crate::process::{self, Record};
 use crate::status::Serving;
 
 /// Long enough for the emulator to save its state.
 pub(crate) const EMULATOR_PATIENCE: Duration = Duration::from_secs(20);
+/// Where a test run remembers the step that uses the stack.
+pub(crate) const STEP_FILE: &str = "step.json";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ends everything that is left of the instance; says what there was.
@@ -16,6 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When the database server does not stop.
 pub(crate) fn end(instance: &Instance) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
+    if let Some(Some(step)) = read_json::<Option<Record>>(&instance.path(STEP_FILE))
+        .filter(|step| step.as_ref().is_some_and(Record::is_alive))
+    {
+        process::end_group(&step);
+        found.push("a step of a test run".to_owned());
+    }
     if let Some(serving) = Serving::read(instance) {
         if let Some(record) = &serving.ministack {
             found.extend(end_emulator(instance, record));

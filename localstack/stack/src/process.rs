@@ -64,6 +64,15 @@ impl Record {
     }
 }
 
+/// Ends the group that `record` leads, if it is still the same process.
+pub(crate) fn end_group(record: &Record) {
+    if let (true, Some(group)) = (record.is_alive(), Pid::from_raw(record.pid)) {
+        let _ = kill_process_group(group, Signal::TERM);
+        wait_until(Duration::from_secs(5), || !record.is_alive());
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
 /// Starts `command` in a process group of its own, with both outputs appended to `log`.
 ///
 /// # Errors

@@ -138,6 +138,9 @@ pub trait LockStore: Send + Sync {
     /// Prolongs a lease; false when somebody else took the lock.
     async fn renew(&self, lock: &Lock, now_ms: u64, lease_ms: u64) -> Result<bool, Failure>;
 
+    /// Gives a held lock a fencing token beyond one that was seen; none when somebody else took the lock.
+    async fn advance(&self, lock: &Lock, beyond: u64) -> Result<Option<Lock>, Failure>;
+
     /// Lets a lock go; false when somebody else took it.
     async fn release(&self, lock: &Lock) -> Result<bool, Failure>;
 }

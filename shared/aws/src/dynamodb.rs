@@ -146,6 +146,18 @@ impl LockStore for LocksTable {
         self.set_lease(lock, now_ms + lease_ms).await
     }
 
+    async fn advance(&self, lock: &Lock, beyond: u64) -> Result<Option<Lock>, Failure> {
+        let advanced = Lock {
+            fencing_token: beyond + 1,
+            ..lock.clone()
+        };
+        let token = number(advanced.fencing_token);
+        let is_ours = self
+            .update_held(lock, "SET fencing_token = :value", token)
+            .await?;
+        Ok(is_ours.then_some(advanced))
+    }
+
     async fn release(&self, lock: &Lock) -> Result<bool, Failure> {
         self.set_lease(lock, 0).await
     }
@@ -154,12 +166,18 @@ impl LockStore for LocksTable {
 impl LocksTable {
     /// Moves the end of a lease that is still ours; false when somebody else took the lock.
     async fn set_lease(&self, lock: &Lock, ends_ms: u64) -> Result<bool, Failure> {
+        self.update_held(lock, "SET lease_ends_ms = :value", number(ends_ms))
+            .await
+    }
+
+    /// Changes the item of a lock that is still ours; false when somebody else took it.
+    async fn update_held(&self, lock: &Lock, update: &str, value: AttributeValue) -> Result<bool, Failure> {
         let call = self.0.client().await.update_item().table_name(&self.0.name);
         let answer = call
             .key("lock_id", AttributeValue::S(lock.lock_id.clone()))
-            .update_expression("SET lease_ends_ms = :ends")
+            .update_expression(update)
             .condition_expression("lock_owner = :owner AND fencing_token = :token")
-            .expression_attribute_values(":ends", number(ends_ms))
+            .expression_attribute_values(":value", value)
             .expression_attribute_values(":owner", AttributeValue::S(lock.owner.clone()))
             .expression_attribute_values(":token", number(lock.fencing_token))
             .send()

@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &TestArguments) -> anyhow::Res
         faults(workspace, &environment, &surroundings, &mut report);
     } else if options.quick {
         let surroundings = Surroundings::new(&environment, None)?;
-        report.cargo(workspace, "format", &["fmt", "--all", "--check"], &[]);
+        report.cargo(workspace, "format", &["fmt", "--all", "--", "--check", "-l"], &[]);
         tests(
             workspace,
             &mut report,
@@ -72,7 +72,7 @@ fn everything(
     surroundings: &Surroundings,
     report: &mut Report,
 ) {
-    report.cargo(workspace, "format", &["fmt", "--all", "--check"], &[]);
+    report.cargo(workspace, "format", &["fmt", "--all", "--", "--check", "-l"], &[]);
     let clippy = [
         "clippy",
         "--workspace",
@@ -104,7 +104,7 @@ fn everything(
     }
     if let Some(stack) = start_stack(workspace, environment, report, "-iam", Pace::Test, true) {
         let variables = surroundings.with(&stack.status_path(), &[("MILLRACE_TEST_IAM", "1")]);
-        let filters = ["e2e::", "iam_"];
+        let filters = ["stack::e2e::", "stack::iam::", "iam_"];
         tests(
             workspace,
             report,
@@ -126,7 +126,7 @@ fn faults(
     if let Some(stack) = start_stack(workspace, environment, report, "-faults", Pace::Faults, false) {
         let variables = surroundings.with(&stack.status_path(), &[("MILLRACE_TEST_FAULTS", "1")]);
         // One at a time: each breaks something that the others need.
-        let filters = ["faults_", "--test-threads=1"];
+        let filters = ["stack::faults::", "faults_", "--test-threads=1"];
         tests(
             workspace,
             report,

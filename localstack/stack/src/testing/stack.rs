@@ -40,7 +40,7 @@ impl TestStack {
             true,
             is_enforcing,
         )?);
-        running.holds(runner.clone());
+        running.holds(instance.clone(), runner.clone());
         let stack = Self { instance, runner };
         let outcome = stack.deploy(workspace, environment, pace);
         if let Err(error) = outcome {

@@ -3,11 +3,12 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
-use crate::process::Record;
+use crate::files::write_json;
+use crate::instance::Instance;
+use crate::leftovers::STEP_FILE;
+use crate::process::{self, Record};
 use crate::screen;
 use crate::testing::stack::TestStack;
 use crate::up::Runner;
@@ -17,23 +18,33 @@ use crate::workspace::Workspace;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
     step: Arc<Mutex<Option<Record>>>,
-    stacks: Arc<Mutex<Vec<Runner>>>,
+    stacks: Arc<Mutex<Vec<(Instance, Runner)>>>,
 }
 
 impl Running {
-    pub(super) fn holds(&self, runner: Runner) {
+    pub(super) fn holds(&self, instance: Instance, runner: Runner) {
         self.stacks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(runner);
+            .push((instance, runner));
+    }
+
+    /// Remembers the step, also in the folders of the stacks: should this program be killed, they end it with
+    /// themselves.
+    fn begin(&self, record: Option<Record>) {
+        for (instance, _) in self.stacks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // A stack that has ended has no folder, and nothing to end.
+            let _ = write_json(&instance.path(STEP_FILE), &record);
+        }
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = record;
     }
 
     /// Ends everything.
     pub(super) fn stop(&self) {
         if let Some(record) = self.step.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            end_group(&record);
+            process::end_group(&record);
         }
-        for runner in self
+        for (_, runner) in self
             .stacks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -41,15 +52,6 @@ impl Running {
         {
             runner.stop();
         }
-    }
-}
-
-/// A step leads its own group: cargo, the test programs, and what they have started.
-fn end_group(record: &Record) {
-    if let (true, Some(group)) = (record.is_alive(), Pid::from_raw(record.pid)) {
-        let _ = kill_process_group(group, Signal::TERM);
-        crate::clock::wait_until(Duration::from_secs(5), || !record.is_alive());
-        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
@@ -111,9 +113,9 @@ impl Report {
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let outcome = command.spawn().and_then(|mut child| {
             let record = Record::of(child.id());
-            *self.running.step.lock().unwrap_or_else(PoisonError::into_inner) = record;
+            self.running.begin(record);
             let status = child.wait();
-            *self.running.step.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.running.begin(None);
             status
         });
         let failure = match outcome {
