@@ -1,7 +1,7 @@
 //! The words of the product: ids, decimals, spec definitions, queue messages, file facts, errors.
 //!
 //! Everything here is a value. This crate must never know of async, I/O, a clock, the environment, SQL or AWS;
-//! time and random bytes come in as arguments. Start at [`spec`] for what a dataset is, at [`facts`] for the
+//! time and random bytes come in as arguments. Start at [`definition`] for what a dataset is, at [`facts`] for the
 //! life of a file, and at [`message`] for what travels between the functions.
 
 pub mod decimal;

@@ -6,7 +6,8 @@ use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
-use crate::selection::{CellTable, DimensionTable, Grouping, OutputColumn, Selection, SelectionError};
+use crate::selection::{Grouping, OutputColumn, Selection, SelectionError};
+use crate::tables::{CellTable, DimensionTable};
 use crate::{Statement, Store, Value};
 
 /// A KPI query.

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod selection;
 pub mod specs;
 pub mod sql;
+pub mod tables;
 
 use std::sync::Arc;
 

@@ -5,7 +5,8 @@ use millrace_core::failure::{Failure, FailureKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::selection::{CellTable, DimensionTable, Grouping, Selection};
+use crate::selection::{Grouping, Selection};
+use crate::tables::{CellTable, DimensionTable};
 use crate::{Statement, Store, TransactionId, Value};
 
 /// A compiled spec, of any kind.

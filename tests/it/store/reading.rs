@@ -3,7 +3,8 @@
 use millrace_core::facts::Mode;
 use millrace_core::name::Name;
 use millrace_store::datasets::{KpiQuery, ReadError, Waiting};
-use millrace_store::selection::{CellTable, DimensionTable, Grain, Grouping, SelectionError};
+use millrace_store::selection::{Grain, Grouping, SelectionError};
+use millrace_store::tables::{CellTable, DimensionTable};
 use millrace_tests::{Road, specs};
 
 use super::Bench;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use millrace_store::datasets::{Answer as Rows, KpiQuery, ReadError};
-use millrace_store::selection::{CellTable, DimensionTable, Grouping};
+use millrace_store::selection::Grouping;
+use millrace_store::tables::{CellTable, DimensionTable};
 
 use crate::deps::Deps;
 use crate::dto::answer::{RowPage, decode_cursor, row_page};

@@ -1,0 +1,129 @@
+//! The tables behind datasets and dimensions: their neutral names, columns and the statements that create them.
+
+use std::fmt::Write as _;
+
+use millrace_core::Name;
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition};
+use millrace_sql::identifier::quote;
+
+/// A dataset's table of cells.
+#[derive(Debug, Clone)]
+pub struct CellTable {
+    table_no: i64,
+    /// The dataset.
+    pub definition: DatasetDefinition,
+}
+
+/// A dimension's table.
+#[derive(Debug, Clone)]
+pub struct DimensionTable {
+    table_no: i64,
+    /// The dimension.
+    pub definition: DimensionDefinition,
+}
+
+impl CellTable {
+    /// The table with a number, for a dataset.
+    #[must_use]
+    pub fn new(table_no: i64, definition: &DatasetDefinition) -> Self {
+        Self {
+            table_no,
+            definition: definition.clone(),
+        }
+    }
+
+    pub(crate) fn table(&self) -> String {
+        format!("stored.cells_{}", self.table_no)
+    }
+
+    /// The statements that create the table.
+    #[must_use]
+    pub fn create_statements(&self) -> Vec<String> {
+        let mut columns =
+            "cell_key text collate \"C\" primary key, row_count bigint not null check (row_count > 0)"
+                .to_owned();
+        for (at, key) in self.definition.keys.iter().enumerate() {
+            let _ = write!(columns, ", k{} {}", at + 1, key.field_type.sql_type());
+        }
+        for (at, measure) in self.definition.measures.iter().enumerate() {
+            let m = at + 1;
+            let _ = write!(
+                columns,
+                ", m{m}_count bigint not null check (m{m}_count >= 0), m{m}_sum numeric not null"
+            );
+            if measure.extremes {
+                let _ = write!(columns, ", m{m}_min numeric, m{m}_max numeric");
+            }
+        }
+        vec![format!("create table {} ({columns})", self.table())]
+    }
+}
+
+impl DimensionTable {
+    /// The table with a number, for a dimension.
+    #[must_use]
+    pub fn new(table_no: i64, definition: &DimensionDefinition) -> Self {
+        Self {
+            table_no,
+            definition: definition.clone(),
+        }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> String {
+        format!("stored.dimension_{}", self.table_no)
+    }
+
+    /// The number of a field's column, from 1.
+    #[must_use]
+    pub fn column_no(&self, name: &Name) -> Option<usize> {
+        self.definition
+            .fields
+            .iter()
+            .position(|field| &field.name == name)
+            .map(|at| at + 1)
+    }
+
+    /// The statements that create the table and its view.
+    #[must_use]
+    pub fn create_statements(&self) -> Vec<String> {
+        let table = self.table();
+        let mut columns = String::new();
+        let mut shown = Vec::new();
+        for (at, field) in self.definition.fields.iter().enumerate() {
+            let _ = write!(columns, ", c{} {}", at + 1, field.field_type.sql_type());
+            // A name is letters, digits and underscores, so quoting it cannot fail.
+            if let Ok(quoted) = quote(field.name.as_str()) {
+                shown.push(format!("c{} as {quoted}", at + 1));
+            }
+        }
+        let mut statements = vec![
+            format!(
+                "create table {table} (row_key text collate \"C\" not null, file_id uuid not null, \
+                 file_version integer not null, file_sequence bigint not null, \
+                 valid_from timestamptz not null, valid_to timestamptz not null default 'infinity', \
+                 is_visible boolean not null default false{columns})"
+            ),
+            format!("create unique index on {table} (row_key, file_id) where valid_to = 'infinity'"),
+            format!("create unique index on {table} (row_key) where is_visible"),
+        ];
+        let key: Vec<String> = self
+            .definition
+            .key
+            .iter()
+            .filter_map(|name| self.column_no(name).map(|number| format!("c{number}")))
+            .collect();
+        statements.push(format!(
+            "create index on {table} ({}) where is_visible",
+            key.join(", ")
+        ));
+        if let Ok(view) = quote(self.definition.name.as_str()) {
+            statements.push(format!(
+                "create view ingestion.{view} as select {} from {table} where is_visible",
+                shown.join(", ")
+            ));
+        }
+        statements
+    }
+}
