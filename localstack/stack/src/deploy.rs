@@ -141,7 +141,7 @@ fn request(
         "DatabaseClusterArn": cluster_arn(instance),
         "DatabaseName": DATABASE,
         "SchemaVersion": workspace.schema_version().to_string(),
-        "SeedDemonstration": "false",
+        "SeedDemonstration": "true",
         "MigrateTimeoutSeconds": "120",
         "WorkerConcurrency": "4",
         "ApiCustomId": instance.api_id(),

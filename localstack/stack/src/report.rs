@@ -38,7 +38,7 @@ fn calls(status: &Status) -> Vec<String> {
         "  curl -s \"$API/health\"".to_owned(),
         "  curl -s -H \"Authorization: Bearer $TOKEN\" \"$API/ingestion/files\"".to_owned(),
         format!(
-            "  curl -s -H \"Authorization: Bearer $TOKEN\" \"$API/kpis/{}?group_by=district_name,date&grain=month\"",
+            "  curl -s -H \"Authorization: Bearer $TOKEN\" \"$API/kpis/{}?group_by=district_id,date&grain=month\"",
             crate::demonstration::DATASET
         ),
     ]

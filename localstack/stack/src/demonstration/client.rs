@@ -92,19 +92,6 @@ impl Api {
         }
     }
 
-    pub(super) fn create_spec(&self, kind: &str, body: &Value) -> anyhow::Result<String> {
-        let answer = self.post(&format!("/spec/{kind}"), body)?;
-        let name = body[format!("{kind}_name")]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        match answer.status.as_u16() {
-            201 => Ok(format!("{name} created")),
-            200 => Ok(format!("{name} was there already")),
-            status => bail!("{status} {}", answer.body),
-        }
-    }
-
     /// Asks for an address and sends the file to it, unless it was sent before. Returns its id and whether it was.
     pub(super) fn send(&self, file: &Sent) -> anyhow::Result<(String, bool)> {
         let mut order = json!({

@@ -17,41 +17,39 @@ const DAYS: [&str; 10] = [
     "2024-01-18",
     "2024-01-19",
 ];
-const DISTRICTS: [&str; 2] = ["Northbank", "Southbank"];
-const BLOCKS: [&str; 3] = ["Alder", "Birch", "Cedar"];
-const CLUSTERS: [&str; 6] = ["Weir", "Sluice", "Leat", "Pond", "Wheel", "Grindstone"];
-
 /// Bad on purpose: a word for a number, a day that does not exist, a grade that does not exist, an empty school, a row
 /// that is too short, a school number that is too short.
 const BAD_ROWS: [&str; 6] = [
-    "2024-01-08,1000000001,3,many,30",
-    "2024-02-30,1000000002,4,20,25",
-    "2024-01-09,1000000003,13,20,25",
-    "2024-01-09,,5,20,25",
-    "2024-01-10,1000000004,6",
-    "2024-01-10,42,6,20,25",
+    "2024-01-08,3,1000000001,many,30",
+    "2024-02-30,4,1000000002,20,25",
+    "2024-01-09,13,1000000003,20,25",
+    "2024-01-09,5,,20,25",
+    "2024-01-10,6,1000000004",
+    "2024-01-10,6,42,20,25",
 ];
 
 /// A file of attendance, and what its good rows add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Attendance {
     pub(super) content: String,
-    pub(super) present: u64,
+    pub(super) marked: u64,
     pub(super) total: u64,
 }
 
-/// Each school's place: its cluster lies in one block, the block in one district.
+/// Each school's place: its cluster lies in one block, the block in one district, the district in one state.
 pub(super) fn schools() -> String {
-    let mut text = "school_id,school_name,cluster_name,block_name,district_name\n".to_owned();
+    let mut text = "school_id,cluster_id,block_id,district_id,state_id\n".to_owned();
     for school in 1..=SCHOOLS {
         let cluster = (school - 1) / 2;
         let block = cluster / 2;
-        let (cluster_name, block_name) = (pick(&CLUSTERS, cluster), pick(&BLOCKS, block));
-        let district_name = pick(&DISTRICTS, u32::from(block == 2));
+        let district = block / 2;
         let _ = writeln!(
             text,
-            "{},\"{cluster_name} School No. {school}\",{cluster_name},{block_name},{district_name}",
-            school_id(school)
+            "{},{},{},{},9",
+            school_id(school),
+            100_000_001 + cluster,
+            10_001 + block,
+            101 + district
         );
     }
     text
@@ -60,8 +58,8 @@ pub(super) fn schools() -> String {
 /// Every grade of every school on every day, with the bad rows in between.
 pub(super) fn attendance() -> Attendance {
     let mut made = Attendance {
-        content: "date,school_id,grade,students_present,total_students\n".to_owned(),
-        present: 0,
+        content: "date,grade,school_id,students_attendance_marked,total_students\n".to_owned(),
+        marked: 0,
         total: 0,
     };
     let mut random = Random(20_240_108);
@@ -70,14 +68,11 @@ pub(super) fn attendance() -> Attendance {
         for school in 1..=SCHOOLS {
             for grade in 1..=GRADES {
                 let total = 18 + random.below(15);
-                let present = total - random.below(total / 3);
+                let marked = total - random.below(total / 3);
                 made.total += total;
-                made.present += present;
-                let _ = writeln!(
-                    made.content,
-                    "{day},{},{grade},{present},{total}",
-                    school_id(school)
-                );
+                made.marked += marked;
+                let school = school_id(school);
+                let _ = writeln!(made.content, "{day},{grade},{school},{marked},{total}");
             }
         }
         if let Some(row) = bad.next() {
@@ -89,14 +84,6 @@ pub(super) fn attendance() -> Attendance {
 
 fn school_id(school: u32) -> u64 {
     1_000_000_000 + u64::from(school)
-}
-
-fn pick<'a>(names: &[&'a str], place: u32) -> &'a str {
-    usize::try_from(place)
-        .ok()
-        .and_then(|place| names.get(place))
-        .copied()
-        .unwrap_or_default()
 }
 
 /// A linear congruential generator (Knuth's MMIX constants): no seed from outside, so the files never change.

@@ -5,7 +5,6 @@
 
 mod client;
 mod fixtures;
-mod specs;
 mod table;
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,10 +14,10 @@ use self::client::{Api, Sent};
 use crate::screen;
 use crate::status::Status;
 
-/// The dataset that the demonstration fills.
-pub(crate) const DATASET: &str = "demo_attendance_by_school";
-const DIMENSION: &str = "demo_school";
-const EVENT: &str = "demo_attendance";
+/// The dataset that the demonstration fills: one of the specs that the deploy has seeded.
+pub(crate) const DATASET: &str = "SAC_stds_atd_cmp_by_school";
+const DIMENSION: &str = "dimension_master";
+const EVENT: &str = "event_students_attendance";
 const FILE: &str = "attendance-2024-01.csv";
 const ROW_ERRORS_SHOWN: usize = 8;
 
@@ -50,15 +49,10 @@ pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
 pub(crate) fn run(status: &Status) -> anyhow::Result<()> {
     let api = Api::new(status)?;
     screen::line("\nDemonstration: attendance of 12 schools on 10 days, through the API");
-    for (kind, body) in [
-        ("dimension", specs::dimension(DIMENSION)),
-        ("event", specs::event(EVENT)),
-        ("dataset", specs::dataset(DATASET, DIMENSION, EVENT)),
-    ] {
-        let outcome = api
-            .create_spec(kind, &body)
-            .with_context(|| format!("creating the {kind} spec"))?;
-        screen::step(&format!("{kind} spec {}", outcome));
+    for (kind, name) in [("dimension", DIMENSION), ("event", EVENT), ("dataset", DATASET)] {
+        api.get(&format!("/spec/{kind}/{name}"))
+            .with_context(|| format!("reading the seeded {kind} spec"))?;
+        screen::step(&format!("{kind} spec {name}"));
     }
     let attendance = fixtures::attendance();
     send(
@@ -107,12 +101,12 @@ fn send(api: &Api, file: &Sent) -> anyhow::Result<String> {
 }
 
 fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()> {
-    let by_district = api.kpis(DATASET, "group_by=district_name")?;
+    let by_district = api.kpis(DATASET, "group_by=district_id")?;
     screen::line("\nAttendance by district:");
     screen::line(&table::render(&by_district));
     screen::line("Attendance by cluster and week:");
     screen::line(&table::render(
-        &api.kpis(DATASET, "group_by=cluster_name,date&grain=week")?,
+        &api.kpis(DATASET, "group_by=cluster_id,date&grain=week")?,
     ));
     if api.has_other_files(EVENT, FILE)? {
         screen::line("Not compared with the demonstration's own sums: more files feed the dataset.");
@@ -120,7 +114,7 @@ fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()>
     }
     let total = api.kpis(DATASET, "group_by=")?;
     for (column, expected) in [
-        ("sum_students_present", attendance.present),
+        ("sum_students_attendance_marked", attendance.marked),
         ("sum_total_students", attendance.total),
     ] {
         let found = cell(&total, column);
@@ -131,7 +125,7 @@ fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()>
     }
     screen::line(&format!(
         "Checked: {} of {} pupil days, the sum over the files themselves.",
-        attendance.present, attendance.total
+        attendance.marked, attendance.total
     ));
     Ok(())
 }
