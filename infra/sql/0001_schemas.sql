@@ -16,7 +16,7 @@ begin
         create role millrace_app login;
     end if;
 exception
-    when duplicate_object then null;
+    when duplicate_object or unique_violation then null; -- created for another database at the same moment
 end
 $$;
 

@@ -390,25 +390,3 @@ begin
     return true;
 end
 $$;
-
--- Refuses a file version that was validated, when what it feeds cannot take it; the first reason stays. Its bytes are
--- free again, and those of the version before it are held again.
-create function ingestion.refuse_file(p_file_id uuid, p_version integer, p_error jsonb) returns void
-language plpgsql as $$
-declare
-    v_file ingestion.file_tracker;
-begin
-    update ingestion.file_tracker set error = coalesce(error, p_error)
-    where file_id = p_file_id and version = p_version
-    returning * into v_file;
-    perform ingestion.lock_spec(v_file.ingestion_type, v_file.ingestion_name);
-    perform ingestion.release_content(v_file, v_file.sha256, null);
-    insert into ingestion.content_claim (ingestion_type, ingestion_name, sha256, file_id)
-    select ingestion_type, ingestion_name, sha256, file_id from (
-        select * from ingestion.file_tracker t where t.file_id = p_file_id and t.error is null
-            and t.validated_at is not null order by t.version desc limit 1
-    ) live
-    where live.mode <> 'delete' and (live.unchanged_of is null or live.unchanged_of = live.file_id)
-    on conflict do nothing;
-end
-$$;

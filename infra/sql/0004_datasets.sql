@@ -31,6 +31,11 @@ returns integer language plpgsql as $$
 declare
     v_count integer;
 begin
+    -- Settling removes all stages of a contribution, and none comes after it.
+    perform from ingestion.contribution where contribution_id = p_contribution_id and state = 'pending' for share;
+    if not found then
+        return 0;
+    end if;
     insert into ingestion.contribution_stage
     select p_contribution_id, p_stage_id, r ->> 0, (r ->> 1)::bigint,
         array(select e::bigint from jsonb_array_elements_text(r -> 2) with ordinality x(e, i) order by i),
@@ -173,6 +178,39 @@ language sql immutable as $$
     select case when p_denominator <> 0 then trim_scale(
         sign(p_numerator) * sign(p_denominator)
         * div(abs(p_numerator) * 2000000 + abs(p_denominator), 2 * abs(p_denominator)) * 0.000001) end;
+$$;
+
+-- Refuses a file version that was validated, when what it feeds cannot take it; the first reason stays. Its bytes are
+-- free again, and those of the version before it are held again.
+create function ingestion.refuse_file(p_file_id uuid, p_version integer, p_error jsonb) returns void
+language plpgsql as $$
+declare
+    v_file ingestion.file_tracker;
+    v_same record;
+begin
+    select * into v_file from ingestion.file_tracker where file_id = p_file_id and version = p_version;
+    perform ingestion.lock_spec(v_file.ingestion_type, v_file.ingestion_name);
+    update ingestion.file_tracker set error = coalesce(error, p_error)
+    where file_id = p_file_id and version = p_version;
+    -- Later versions that changed nothing of this one are refused with it.
+    for v_same in
+        update ingestion.file_tracker set error = p_error
+        where file_id = p_file_id and version > p_version and sha256 = v_file.sha256
+            and unchanged_of = p_file_id and error is null
+        returning version
+    loop
+        perform ingestion.post(p_file_id, p_version, 'status', 'facts_changed',
+            jsonb_build_object('version', v_same.version));
+    end loop;
+    perform ingestion.release_content(v_file, v_file.sha256, null);
+    insert into ingestion.content_claim (ingestion_type, ingestion_name, sha256, file_id)
+    select ingestion_type, ingestion_name, sha256, file_id from (
+        select * from ingestion.file_tracker t where t.file_id = p_file_id and t.error is null
+            and t.validated_at is not null order by t.version desc limit 1
+    ) live
+    where live.mode <> 'delete' and (live.unchanged_of is null or live.unchanged_of = live.file_id)
+    on conflict do nothing;
+end
 $$;
 
 -- Refuses a contribution whose file cannot be brought into the dataset (too many groups, a sum that does not fit).

@@ -27,7 +27,10 @@ declare
 begin
     select d.key_positions into v_key_positions from ingestion.dimension d
     join ingestion.contribution c on c.target_kind = 'dimension' and c.target = d.name
-    where c.contribution_id = p_contribution_id;
+    where c.contribution_id = p_contribution_id and c.state = 'pending' for share of c;
+    if not found then -- settled: no stage comes after that
+        return 0;
+    end if;
     insert into ingestion.dimension_stage
     select p_contribution_id, p_stage_id, (r ->> 0)::bigint,
         (select jsonb_agg(r -> 1 -> (p - 1) order by i) from unnest(v_key_positions) with ordinality x(p, i))::text,
@@ -55,7 +58,6 @@ begin
     where c.contribution_id = p_contribution_id for update of d;
     select * into v_contribution from ingestion.contribution where contribution_id = p_contribution_id;
     if v_contribution.state <> 'pending' then
-        delete from ingestion.dimension_stage where contribution_id = p_contribution_id and stage_id = p_stage_id;
         return jsonb_build_object('outcome', 'already_settled', 'state', v_contribution.state);
     end if;
     select * into v_current from ingestion.contribution

@@ -1,5 +1,9 @@
 //! Tests across crates, in one binary.
 
+mod flow;
+mod migrate;
+mod oracle;
 mod stack;
 mod store;
 mod template;
+mod tidy;

@@ -9,7 +9,7 @@ use millrace_fn_migrate::migrate::Migrator;
 use millrace_fn_migrate::migrations::{MIGRATIONS, latest_version};
 use millrace_postgres::{Binaries, Server};
 use millrace_store::{Sql, Store};
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::direct_sql::DirectSql;
 use crate::engine_sql::{CLUSTER, EngineSql};
@@ -21,7 +21,8 @@ const OWNER: &str = "millrace_owner";
 const APP: &str = "millrace_app";
 const OWNER_SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:owner";
 const APP_SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:app";
-const PASSWORD: &str = "a password of the tests";
+/// With everything in it that a careless statement would trip over.
+const PASSWORD: &str = "it's \\ a \"password\" of the tests";
 
 /// The server of this process; none, and a word about it, where none is installed. It goes away with the process.
 #[must_use]
@@ -33,7 +34,8 @@ pub fn postgres() -> Option<&'static Server> {
             return None;
         };
         let server = Server::ephemeral(binaries).unwrap();
-        let role = format!("create role {OWNER} login createrole createdb password '{PASSWORD}'");
+        let quoted = PASSWORD.replace('\'', "''");
+        let role = format!("create role {OWNER} login createrole createdb password '{quoted}'");
         server.execute("postgres", &role).unwrap();
         Some(server)
     };
@@ -93,6 +95,8 @@ pub struct Database {
     server: &'static Server,
     name: String,
     engine: Engine,
+    superuser: OnceLock<Client>,
+    forget_files: OnceLock<String>,
 }
 
 impl Database {
@@ -115,13 +119,25 @@ impl Database {
         let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         create(server, &name, template);
         let engine = engine(server, &name, limits);
-        Self { server, name, engine }
+        Self {
+            server,
+            name,
+            engine,
+            superuser: OnceLock::new(),
+            forget_files: OnceLock::new(),
+        }
     }
 
     /// The Data API in front of it, for faults and holds.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The application role's password.
+    #[must_use]
+    pub fn app_password(&self) -> &'static str {
+        PASSWORD
     }
 
     /// The application's role through the Data API.
@@ -153,6 +169,21 @@ impl Database {
         DirectSql::connect(&self.server.connection(&self.name, APP, PASSWORD)).await
     }
 
+    /// Forgets all files and everything that came of them; the specs stay.
+    pub async fn forget_files(&self) {
+        if self.forget_files.get().is_none() {
+            let tables = "select format('delete from %I.%I;', schemaname, tablename) from pg_tables \
+                 where schemaname in ('ingestion', 'stored') and tablename not in ('dataset', 'dimension')";
+            let deletes: String = self.query(tables).await.into_iter().flatten().flatten().collect();
+            let script = format!(
+                "begin; set local session_replication_role = replica; {deletes} \
+                 delete from operations.outbox; delete from operations.idempotency; commit"
+            );
+            let _ = self.forget_files.set(script);
+        }
+        self.script(self.forget_files.get().unwrap()).await;
+    }
+
     /// Runs a script as the superuser.
     pub async fn script(&self, script: &str) {
         self.query(script).await;
@@ -160,20 +191,26 @@ impl Database {
 
     /// The rows of a query, as the superuser, each value as text.
     pub async fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let connection = self.server.superuser_connection(&self.name);
-        let (client, driver) = tokio_postgres::connect(&connection, NoTls).await.unwrap();
-        let driver = tokio::spawn(driver);
+        let client = self.superuser().await;
         let answer = client.simple_query(sql).await;
         let messages = answer.unwrap_or_else(|error| panic!("{sql}: {:?}", error.as_db_error()));
-        drop(client);
-        // Ends with the client; what failed was reported above.
-        let _ = driver.await;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
         rows.map(|row| (0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
             .collect()
+    }
+
+    async fn superuser(&self) -> &Client {
+        if self.superuser.get().is_none() {
+            let connection = self.server.superuser_connection(&self.name);
+            let (client, driver) = tokio_postgres::connect(&connection, NoTls).await.unwrap();
+            tokio::spawn(driver);
+            // Somebody else may have been quicker; then this one ends.
+            let _ = self.superuser.set(client);
+        }
+        self.superuser.get().unwrap()
     }
 
     /// The only value of a query.

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_sql::parameters::rewrite;
 use millrace_store::{Rows, Sql, Statement, TransactionId, Value};
-use bytes::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row};
 
@@ -38,7 +38,8 @@ impl DirectSql {
         if let Some(known) = known {
             return Ok(known);
         }
-        let rewritten = rewrite(text).map_err(|error| Failure::new(FailureKind::Invalid, "direct.rewrite", error))?;
+        let rewritten =
+            rewrite(text).map_err(|error| Failure::new(FailureKind::Invalid, "direct.rewrite", error))?;
         let statement = self.client.prepare(&rewritten.sql).await.map_err(failure)?;
         let prepared = (statement, rewritten.names);
         let mut cache = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +49,10 @@ impl DirectSql {
 }
 
 fn failure(error: tokio_postgres::Error) -> Failure {
-    let state = error.code().map(|code| code.code().to_owned()).unwrap_or_default();
+    let state = error
+        .code()
+        .map(|code| code.code().to_owned())
+        .unwrap_or_default();
     let kind = match state.as_str() {
         "40001" | "40P01" | "55P03" => FailureKind::Transient,
         "23505" | "42P07" => FailureKind::Conflict,
@@ -108,11 +112,14 @@ impl Sql for DirectSql {
             AsText(found.map_or(&Value::Null, |(_, value)| value))
         };
         let bound: Vec<AsText<'_>> = names.iter().map(find).collect();
-        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let bound: Vec<&(dyn ToSql + Sync)> =
+            bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
         let rows = self.client.query(&prepared, &bound).await.map_err(failure)?;
-        let rows = rows
-            .iter()
-            .map(|row| (0..row.len()).map(|at| value(row, at)).collect::<Result<Vec<_>, _>>());
+        let rows = rows.iter().map(|row| {
+            (0..row.len())
+                .map(|at| value(row, at))
+                .collect::<Result<Vec<_>, _>>()
+        });
         Ok(Rows {
             rows: rows.collect::<Result<_, _>>()?,
         })
@@ -123,10 +130,16 @@ impl Sql for DirectSql {
     }
 
     async fn commit(&self, _: &TransactionId) -> Result<(), Failure> {
-        Err(Failure::invalid("direct.commit", "there are no transactions here"))
+        Err(Failure::invalid(
+            "direct.commit",
+            "there are no transactions here",
+        ))
     }
 
     async fn rollback(&self, _: &TransactionId) -> Result<(), Failure> {
-        Err(Failure::invalid("direct.rollback", "there are no transactions here"))
+        Err(Failure::invalid(
+            "direct.rollback",
+            "there are no transactions here",
+        ))
     }
 }

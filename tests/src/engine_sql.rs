@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_data_api::Engine;
 use millrace_data_api::api::{
-    ApiError, ApiErrorKind, BeginTransactionRequest, CommitTransactionRequest, ExecuteStatementRequest, Field,
-    RollbackTransactionRequest, SqlParameter,
+    ApiError, ApiErrorKind, BeginTransactionRequest, CommitTransactionRequest, ExecuteStatementRequest,
+    Field, RollbackTransactionRequest, SqlParameter,
 };
 use millrace_store::{Rows, Sql, Statement, TransactionId, Value};
 

@@ -23,11 +23,22 @@ pub enum Fault {
 enum Plan {
     None,
     /// One call fails; with `is_dead` all after it too, as for a process that was killed.
-    At { call: u64, fault: Fault, is_dead: bool },
+    At {
+        call: u64,
+        fault: Fault,
+        is_dead: bool,
+    },
     /// Calls whose words hold a text fail so many times.
-    On { words: String, fault: Fault, times: u64 },
+    On {
+        words: String,
+        fault: Fault,
+        times: u64,
+    },
     /// Each call fails with a probability in thousandths.
-    Random { random: Random, permille: usize },
+    Random {
+        random: Random,
+        permille: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -206,7 +217,9 @@ impl Sql for FaultySql {
     }
 
     async fn rollback(&self, transaction: &TransactionId) -> Result<(), Failure> {
-        self.faults.around("rollback", self.inner.rollback(transaction)).await
+        self.faults
+            .around("rollback", self.inner.rollback(transaction))
+            .await
     }
 }
 

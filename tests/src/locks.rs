@@ -28,7 +28,13 @@ impl MemoryLocks {
 
 #[async_trait]
 impl LockStore for MemoryLocks {
-    async fn acquire(&self, id: &str, owner: &str, now_ms: u64, lease_ms: u64) -> Result<Option<Lock>, Failure> {
+    async fn acquire(
+        &self,
+        id: &str,
+        owner: &str,
+        now_ms: u64,
+        lease_ms: u64,
+    ) -> Result<Option<Lock>, Failure> {
         let mut all = self.lock();
         let before = all.get(id);
         if before.is_some_and(|held| held.until_ms > now_ms) {

@@ -25,9 +25,6 @@ use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
 use crate::surroundings::Counter;
 
-/// Deliveries after which a drain gives up: something comes again and again.
-const MOST_DELIVERIES: usize = 20_000;
-
 /// What became of a message.
 #[derive(Debug)]
 pub enum Delivered {
@@ -88,6 +85,8 @@ pub struct Road {
     pub faults: Arc<Faults>,
     /// Objects above this size are split.
     pub chunk_bytes: u64,
+    /// Deliveries after which a drain gives up: something comes again and again.
+    pub most_deliveries: usize,
     faulty_landing: FaultyObjects,
     faulty_collections: FaultyObjects,
     faulty_sender: FaultySender,
@@ -116,6 +115,7 @@ impl Road {
             surroundings: Counter::default(),
             faults,
             chunk_bytes: 1024 * 1024,
+            most_deliveries: 20_000,
         }
     }
 
@@ -197,7 +197,15 @@ impl Road {
 
     /// Takes a file back.
     pub async fn delete(&self, file_id: FileId) -> FileVersion {
-        let begun = delete_file(&self.store, self.sender(), &self.surroundings, file_id, "tests", None).await;
+        let begun = delete_file(
+            &self.store,
+            self.sender(),
+            &self.surroundings,
+            file_id,
+            "tests",
+            None,
+        )
+        .await;
         match begun.unwrap() {
             BeginVersion::Created(version) => version.file,
             other => panic!("{file_id}: {other:?}"),
@@ -241,7 +249,9 @@ impl Road {
                 validate_chunk(&self.ingest_ports(), file, range).await
             }
             Queue::Perf => match decode(body)? {
-                PerfMessage::Aggregate { file, dataset } => contribute(&self.perf_ports(), file, &dataset).await,
+                PerfMessage::Aggregate { file, dataset } => {
+                    contribute(&self.perf_ports(), file, &dataset).await
+                }
                 PerfMessage::LoadDimension { file } => load_dimension(&self.perf_ports(), file).await,
             },
             Queue::Status => {
@@ -267,7 +277,7 @@ impl Road {
     /// Handles messages until none is left; what fails comes again.
     pub async fn drain(&self, order: &mut Order) -> Drained {
         let mut drained = Drained::default();
-        for _ in 0..MOST_DELIVERIES {
+        for _ in 0..self.most_deliveries {
             let Some(message) = self.next(order) else {
                 return drained;
             };
@@ -275,6 +285,16 @@ impl Road {
             self.account(message, delivered, &mut drained);
         }
         panic!("the queues do not come to rest: {:?}", self.queues.all());
+    }
+
+    /// Handles at most so many messages; what fails comes again.
+    pub async fn deliver_some(&self, order: &mut Order, count: usize) {
+        let mut drained = Drained::default();
+        for _ in 0..count {
+            let Some(message) = self.next(order) else { return };
+            let delivered = self.deliver(&message).await;
+            self.account(message, delivered, &mut drained);
+        }
     }
 
     /// Handles everything in order; nothing may fail, be rejected or be undecodable.
@@ -288,12 +308,13 @@ impl Road {
     /// As [`Self::drain`], with so many workers at once.
     pub async fn drain_with_workers(&self, order: &mut Order, workers: usize) -> Drained {
         let mut drained = Drained::default();
-        for _ in 0..MOST_DELIVERIES {
+        for _ in 0..self.most_deliveries {
             let messages: Vec<Sent> = std::iter::from_fn(|| self.next(order)).take(workers).collect();
             if messages.is_empty() {
                 return drained;
             }
-            let outcomes = futures_util::future::join_all(messages.iter().map(|message| self.deliver(message))).await;
+            let outcomes =
+                futures_util::future::join_all(messages.iter().map(|message| self.deliver(message))).await;
             for (message, delivered) in messages.into_iter().zip(outcomes) {
                 self.account(message, delivered, &mut drained);
             }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::deps::Deps;
 
 /// The first back-off after a failure, in seconds.
-const BACK_OFF_SECONDS: u32 = 2;
+const BACK_OFF_SECONDS: u32 = 3;
 
 /// What both queues carry: our own messages, or S3's notifications.
 #[derive(Deserialize)]
@@ -48,15 +48,15 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
     let Ok(keys) = created_keys(&message.body) else {
         return decode::<Work>(&message.body).map(|_| Disposition::Done);
     };
+    let mut disposition = Disposition::Done;
     for key in keys {
-        let Some(file) = parse_upload(&key) else {
-            return Ok(Disposition::Reject(format!(
-                "{key} is not a key that an upload was given"
-            )));
+        let handled = match parse_upload(&key) {
+            Some(file) => ingest_file(&ports, file).await?,
+            None => Disposition::Reject(format!("{key} is not a key that an upload was given")),
         };
-        if let rejected @ Disposition::Reject(_) = ingest_file(&ports, file).await? {
-            return Ok(rejected);
+        if let Disposition::Reject(_) = handled {
+            disposition = handled;
         }
     }
-    Ok(Disposition::Done)
+    Ok(disposition)
 }

@@ -9,7 +9,7 @@ use millrace_lambda::batch::{self, HandleError, Message, decode};
 use crate::deps::Deps;
 
 /// The first back-off after a failure, in seconds.
-const BACK_OFF_SECONDS: u32 = 2;
+const BACK_OFF_SECONDS: u32 = 3;
 
 /// Handles a batch.
 pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {

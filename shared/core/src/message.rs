@@ -2,9 +2,10 @@
 //!
 //! The ingest queue carries S3's own notifications beside [`IngestMessage`]; every other queue carries one of these.
 //! A payload names ids and nothing that could have changed since: who handles it reads the facts. Unknown members
-//! are tolerated, an unknown *version* is retried by a newer reader, never thrown away.
+//! are tolerated; an unknown *version* is not read, so it ends in the dead-letter queue, to be sent again to a newer
+//! reader.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::FileVersion;
 use crate::name::Name;
@@ -15,11 +16,21 @@ pub const MESSAGE_VERSION: u32 = 1;
 /// A payload with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope<T> {
-    /// The payload's version, [`MESSAGE_VERSION`].
+    /// The payload's version, [`MESSAGE_VERSION`]; another one is not read.
+    #[serde(deserialize_with = "known_version")]
     pub v: u32,
     /// What is to be done.
     #[serde(flatten)]
     pub message: T,
+}
+
+fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        MESSAGE_VERSION => Ok(MESSAGE_VERSION),
+        other => Err(serde::de::Error::custom(format!(
+            "message version {other} is not known to this build"
+        ))),
+    }
 }
 
 impl<T> Envelope<T> {
@@ -171,5 +182,7 @@ mod tests {
         let with_more = text.replace(r#""version":3"#, r#""version":3,"later":true"#);
         let read: Envelope<PerfMessage> = serde_json::from_str(&with_more).unwrap();
         assert_eq!(read, Envelope::new(message));
+        let newer = text.replace(r#""v":1"#, r#""v":2"#);
+        assert!(serde_json::from_str::<Envelope<PerfMessage>>(&newer).is_err());
     }
 }

@@ -51,13 +51,27 @@ async fn chunks_and_plan_come_in_any_order_and_twice() {
         assert_eq!((record.chunks_expected, record.size_bytes), (Some(3), Some(100)));
         assert_eq!(record.sha256.as_deref(), Some(sha256.as_str()));
         assert_eq!(bench.store.list_parts(file).await.unwrap(), ["p0", "p1", "p2"]);
-        let errors: Vec<(u32, String)> = bench.store.list_row_errors(file).await.unwrap().into_iter()
-            .map(|RowErrorObject { chunk, key, size_bytes }| {
-                assert_eq!(size_bytes, 7);
-                (chunk, key)
-            })
+        let errors: Vec<(u32, String)> = bench
+            .store
+            .list_row_errors(file)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(
+                |RowErrorObject {
+                     chunk,
+                     key,
+                     size_bytes,
+                 }| {
+                    assert_eq!(size_bytes, 7);
+                    (chunk, key)
+                },
+            )
             .collect();
-        assert_eq!(errors, [(0, "e0".to_owned()), (1, "e1".to_owned()), (2, "e2".to_owned())]);
+        assert_eq!(
+            errors,
+            [(0, "e0".to_owned()), (1, "e1".to_owned()), (2, "e2".to_owned())]
+        );
         // What completing wrote, once: one message to aggregate, one that the facts changed.
         let outbox = bench.store.list_outbox(file).await.unwrap();
         assert_eq!(outbox.len(), 2, "{outbox:?}");
@@ -69,9 +83,19 @@ async fn chunks_at_once_complete_a_file_once() {
     let Some(bench) = Bench::new().await else { return };
     let file = bench.created("a.csv", Mode::New).await;
     bench.store.finish_plan(file, PLAN).await.unwrap();
-    let chunks: Vec<FinishedChunk<'_>> = [0, 1, 2, 2, 1, 0].into_iter().map(|number| chunk(file, number)).collect();
-    let finished = futures_util::future::join_all(chunks.iter().map(|one| bench.store.finish_chunk(one))).await;
-    assert!(finished.into_iter().filter(|outcome| *outcome.as_ref().unwrap()).count() >= 1);
+    let chunks: Vec<FinishedChunk<'_>> = [0, 1, 2, 2, 1, 0]
+        .into_iter()
+        .map(|number| chunk(file, number))
+        .collect();
+    let finished =
+        futures_util::future::join_all(chunks.iter().map(|one| bench.store.finish_chunk(one))).await;
+    assert!(
+        finished
+            .into_iter()
+            .filter(|outcome| *outcome.as_ref().unwrap())
+            .count()
+            >= 1
+    );
     let record = bench.store.load_file(file).await.unwrap().unwrap();
     assert!(record.facts.validated);
     assert_eq!(record.facts.counts, counts(9, 3));
@@ -125,10 +149,23 @@ async fn the_first_reason_stays_and_a_validated_file_is_not_refused() {
     assert!(record.received_at.is_some());
     // A chunk that comes late changes nothing of that.
     assert!(!bench.store.finish_chunk(&whole(file, "1")).await.unwrap());
-    assert!(bench.store.load_file(file).await.unwrap().unwrap().facts.datasets.is_empty());
+    assert!(
+        bench
+            .store
+            .load_file(file)
+            .await
+            .unwrap()
+            .unwrap()
+            .facts
+            .datasets
+            .is_empty()
+    );
     let good = bench.validated("b.csv", Mode::New, "2").await;
     assert!(!bench.store.fail_file(good, &first).await.unwrap());
-    assert_eq!(bench.store.load_file(good).await.unwrap().unwrap().facts.error, None);
+    assert_eq!(
+        bench.store.load_file(good).await.unwrap().unwrap().facts.error,
+        None
+    );
 }
 
 #[tokio::test]
@@ -139,9 +176,22 @@ async fn receiving_is_recorded_once() {
     let first = bench.store.load_file(file).await.unwrap().unwrap();
     bench.store.mark_received(file, 99).await.unwrap();
     let second = bench.store.load_file(file).await.unwrap().unwrap();
-    assert_eq!((first.received_at.clone(), Some(10)), (second.received_at.clone(), second.size_bytes));
+    assert_eq!(
+        (first.received_at.clone(), Some(10)),
+        (second.received_at.clone(), second.size_bytes)
+    );
     assert!(first.received_at.is_some());
-    bench.store.mark_received(FileVersion { file_id: new_id(5), version: 1 }, 1).await.unwrap();
+    bench
+        .store
+        .mark_received(
+            FileVersion {
+                file_id: new_id(5),
+                version: 1,
+            },
+            1,
+        )
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -154,7 +204,14 @@ async fn a_status_is_stored_where_people_look() {
         bench.store.store_status(file, "Uploaded").await.unwrap();
         assert_eq!(stored().await, "Uploaded");
     }
-    assert!(bench.store.load_file(FileVersion { version: 2, ..file }).await.unwrap().is_none());
+    assert!(
+        bench
+            .store
+            .load_file(FileVersion { version: 2, ..file })
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]

@@ -76,9 +76,11 @@ async fn bytes_that_were_another_files_can_be_brought_in_once_they_are_free() {
     assert_eq!(unchanged_of(&bench, b).await, Some(a.file_id));
     let still = bench.validated("b.csv", Mode::Replace, "x").await;
     assert_eq!(unchanged_of(&bench, still).await, Some(a.file_id));
+    // Let go, they are b's: its newest version counts, and says so when they come once more.
     bench.validated("a.csv", Mode::Replace, "y").await;
-    let now = bench.validated("b.csv", Mode::Replace, "x").await;
-    assert_eq!(unchanged_of(&bench, now).await, None, "nobody holds these bytes any more");
+    assert_eq!(unchanged_of(&bench, still).await, None);
+    let again = bench.validated("b.csv", Mode::Replace, "x").await;
+    assert_eq!(unchanged_of(&bench, again).await, Some(b.file_id));
 }
 
 #[tokio::test]
@@ -89,7 +91,11 @@ async fn a_refused_version_in_between_does_not_hide_what_a_dataset_took() {
     let second = bench.validated("a.csv", Mode::Replace, "y").await;
     let pending = bench.pending(second).await;
     let error = FileError::of_file(Rule::SumOverflow, "no");
-    bench.store.refuse_contribution(pending.contribution_id, &error).await.unwrap();
+    bench
+        .store
+        .refuse_contribution(pending.contribution_id, &error)
+        .await
+        .unwrap();
     // Nothing of the refused version counts anywhere: the same bytes as before are no change.
     let third = bench.validated("a.csv", Mode::Replace, "x").await;
     assert_eq!(unchanged_of(&bench, third).await, Some(first.file_id));
@@ -103,7 +109,11 @@ async fn a_refused_version_in_between_does_not_hide_what_a_dataset_took() {
     );
     bench.database.script(&refuse).await;
     let fifth = bench.validated("a.csv", Mode::Replace, "x").await;
-    assert_eq!(unchanged_of(&bench, fifth).await, None, "a dataset holds the refused version");
+    assert_eq!(
+        unchanged_of(&bench, fifth).await,
+        None,
+        "a dataset holds the refused version"
+    );
 }
 
 #[tokio::test]
@@ -146,4 +156,86 @@ async fn of_two_names_at_once_one_holds_the_bytes() {
     }
     assert_eq!(holders.len(), 1, "{holders:?}");
     assert_eq!(bench.count("ingestion.contribution").await, "1");
+}
+
+#[tokio::test]
+async fn an_heir_takes_the_place_of_the_file_that_let_its_bytes_go() {
+    let Some(bench) = Bench::new().await else { return };
+    let a = bench.validated("a.csv", Mode::New, "x").await;
+    let b = bench.validated("b.csv", Mode::New, "x").await;
+    let c = bench.validated("c.csv", Mode::New, "x").await;
+    bench.database.script("delete from operations.outbox").await;
+    let replacement = bench.validated("a.csv", Mode::Replace, "y").await;
+    assert_eq!(unchanged_of(&bench, b).await, None);
+    assert_eq!(unchanged_of(&bench, c).await, Some(b.file_id));
+    // The messages of the heir wait in the outbox of the version that was at work.
+    let waiting = bench.store.list_outbox(replacement).await.unwrap();
+    let about_b = waiting
+        .iter()
+        .filter(|message| message.body.to_string().contains(&b.file_id.to_string()));
+    assert_eq!((waiting.len(), about_b.count()), (4, 2));
+    assert!(bench.store.list_outbox(b).await.unwrap().is_empty());
+    // The next heir.
+    delete(&bench, "b.csv").await;
+    assert_eq!(unchanged_of(&bench, c).await, None);
+    let claims = bench
+        .database
+        .query("select file_id::text from ingestion.content_claim where sha256 = 'x'")
+        .await;
+    assert_eq!(claims, [[Some(c.file_id.to_string())]]);
+    assert_eq!(unchanged_of(&bench, a).await, None);
+}
+
+#[tokio::test]
+async fn a_file_that_moved_on_inherits_nothing() {
+    let Some(bench) = Bench::new().await else { return };
+    bench.validated("a.csv", Mode::New, "x").await;
+    let b = bench.validated("b.csv", Mode::New, "x").await;
+    bench.validated("b.csv", Mode::Replace, "z").await;
+    let c = bench.validated("c.csv", Mode::New, "x").await;
+    delete(&bench, "c.csv").await;
+    bench.validated("a.csv", Mode::Replace, "y").await;
+    for file in [b, c] {
+        assert!(unchanged_of(&bench, file).await.is_some());
+    }
+    assert_eq!(
+        bench.count("ingestion.content_claim where sha256 = 'x'").await,
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_replacement_leaves_the_bytes_before_it_held() {
+    let Some(bench) = Bench::new().await else { return };
+    let first = bench.validated("a.csv", Mode::New, "x").await;
+    bench.apply(first, r#"["s"]"#, 1).await;
+    let second = bench.validated("a.csv", Mode::Replace, "y").await;
+    let error = FileError::of_file(Rule::SumOverflow, "no");
+    let pending = bench.pending(second).await;
+    bench
+        .store
+        .refuse_contribution(pending.contribution_id, &error)
+        .await
+        .unwrap();
+    let b = bench.validated("b.csv", Mode::New, "x").await;
+    assert_eq!(unchanged_of(&bench, b).await, Some(first.file_id));
+    let c = bench.validated("c.csv", Mode::New, "y").await;
+    assert_eq!(unchanged_of(&bench, c).await, None);
+}
+
+#[tokio::test]
+async fn what_changed_nothing_of_a_refused_version_is_refused_with_it() {
+    let Some(bench) = Bench::new().await else { return };
+    let first = bench.validated("a.csv", Mode::New, "x").await;
+    let second = bench.validated("a.csv", Mode::Replace, "x").await;
+    assert_eq!(unchanged_of(&bench, second).await, Some(first.file_id));
+    let pending = bench.pending(first).await;
+    let error = FileError::of_file(Rule::SumOverflow, "no");
+    bench
+        .store
+        .refuse_contribution(pending.contribution_id, &error)
+        .await
+        .unwrap();
+    let record = bench.store.load_file(second).await.unwrap().unwrap();
+    assert_eq!(record.facts.error, Some(error));
 }

@@ -19,7 +19,12 @@ async fn bench() -> Option<Bench> {
     let body = specs::dimension(
         "schools",
         &["school"],
-        &[("school", "string!"), ("district", "string"), ("pupils", "integer"), ("since", "date")],
+        &[
+            ("school", "string!"),
+            ("district", "string"),
+            ("pupils", "integer"),
+            ("since", "date"),
+        ],
     );
     specs::create(&bench.owner, &body).await;
     Some(bench)
@@ -56,7 +61,11 @@ async fn publish(bench: &Bench, file: FileVersion, rows: &[(&str, &str)]) -> Pub
         .collect();
     for _ in 0..2 {
         let text = serde_json::to_string(&rows).unwrap();
-        bench.store.stage_dimension_rows(load.contribution_id, &stage, text).await.unwrap();
+        bench
+            .store
+            .stage_dimension_rows(load.contribution_id, &stage, text)
+            .await
+            .unwrap();
     }
     bench
         .store
@@ -68,7 +77,9 @@ async fn publish(bench: &Bench, file: FileVersion, rows: &[(&str, &str)]) -> Pub
 async fn visible(bench: &Bench) -> Vec<String> {
     let rows = bench
         .database
-        .query("select concat_ws(' ', school, district, pupils, since) from ingestion.schools order by school")
+        .query(
+            "select concat_ws(' ', school, district, pupils, since) from ingestion.schools order by school",
+        )
         .await;
     rows.into_iter().flatten().flatten().collect()
 }
@@ -82,10 +93,16 @@ async fn rows_are_published_once() {
     for _ in 0..2 {
         assert_eq!(publish(&bench, file, &rows).await, PublishOutcome::AlreadySettled);
     }
-    assert_eq!(visible(&bench).await, ["1 north 2020-02-29", "2 south 2020-02-29"]);
+    assert_eq!(
+        visible(&bench).await,
+        ["1 north 2020-02-29", "2 south 2020-02-29"]
+    );
     assert_eq!(bench.count("stored.dimension_1").await, "2");
     let load = bench.store.load_pending_load(file).await.unwrap().unwrap();
-    assert_eq!((load.state, load.dimension.as_str()), (ContributionState::Applied, "schools"));
+    assert_eq!(
+        (load.state, load.dimension.as_str()),
+        (ContributionState::Applied, "schools")
+    );
 }
 
 #[tokio::test]
@@ -94,17 +111,39 @@ async fn repeated_keys_are_refused_with_the_count() {
     let good = validated(&bench, "a.csv", Mode::New).await;
     publish(&bench, good, &[("1", "north")]).await;
     let bad = validated(&bench, "a.csv", Mode::Replace).await;
-    let rows = [("1", "a"), ("2", "b"), ("1", "c"), ("3", "d"), ("2", "e"), ("2", "f")];
+    let rows = [
+        ("1", "a"),
+        ("2", "b"),
+        ("1", "c"),
+        ("3", "d"),
+        ("2", "e"),
+        ("2", "f"),
+    ];
     assert_eq!(publish(&bench, bad, &rows).await, PublishOutcome::Refused);
     assert_eq!(publish(&bench, bad, &rows).await, PublishOutcome::AlreadySettled);
-    let error = bench.store.load_file(bad).await.unwrap().unwrap().facts.error.unwrap();
+    let error = bench
+        .store
+        .load_file(bad)
+        .await
+        .unwrap()
+        .unwrap()
+        .facts
+        .error
+        .unwrap();
     assert_eq!((error.rule, error.rows), (Rule::RepeatedKey, Some(5)));
     assert!(error.message.contains("5 rows share 2 keys"), "{}", error.message);
-    assert!(error.message.contains(r#"["1"], on record 1"#), "{}", error.message);
+    assert!(
+        error.message.contains(r#"["1"], on record 1"#),
+        "{}",
+        error.message
+    );
     assert_eq!(visible(&bench).await, ["1 north 2020-02-29"]);
     // The good version still counts, and another can follow.
     let next = validated(&bench, "a.csv", Mode::Replace).await;
-    assert_eq!(publish(&bench, next, &[("1", "west")]).await, PublishOutcome::Applied);
+    assert_eq!(
+        publish(&bench, next, &[("1", "west")]).await,
+        PublishOutcome::Applied
+    );
     assert_eq!(visible(&bench).await, ["1 west 2020-02-29"]);
 }
 
@@ -116,8 +155,13 @@ async fn a_replacement_takes_the_place_of_all_rows() {
     let second = validated(&bench, "a.csv", Mode::Replace).await;
     publish(&bench, second, &[("2", "west"), ("3", "east")]).await;
     assert_eq!(visible(&bench).await, ["2 west 2020-02-29", "3 east 2020-02-29"]);
-    let open = bench.count("stored.dimension_1 where valid_to = 'infinity'").await;
-    assert_eq!((open.as_str(), bench.count("stored.dimension_1").await.as_str()), ("2", "4"));
+    let open = bench
+        .count("stored.dimension_1 where valid_to = 'infinity'")
+        .await;
+    assert_eq!(
+        (open.as_str(), bench.count("stored.dimension_1").await.as_str()),
+        ("2", "4")
+    );
     let deletion = validated(&bench, "a.csv", Mode::Delete).await;
     assert_eq!(publish(&bench, deletion, &[]).await, PublishOutcome::Applied);
     assert_eq!(visible(&bench).await, Vec::<String>::new());
@@ -131,13 +175,22 @@ async fn of_two_files_with_a_key_the_latest_arrival_is_visible() {
     // Published the other way round: arrival counts.
     publish(&bench, two, &[("1", "from two")]).await;
     publish(&bench, one, &[("1", "from one"), ("2", "from one")]).await;
-    assert_eq!(visible(&bench).await, ["1 from two 2020-02-29", "2 from one 2020-02-29"]);
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from two 2020-02-29", "2 from one 2020-02-29"]
+    );
     let deletion = validated(&bench, "two.csv", Mode::Delete).await;
     publish(&bench, deletion, &[]).await;
-    assert_eq!(visible(&bench).await, ["1 from one 2020-02-29", "2 from one 2020-02-29"]);
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from one 2020-02-29", "2 from one 2020-02-29"]
+    );
     let back = validated(&bench, "two.csv", Mode::New).await;
     publish(&bench, back, &[("2", "from two again")]).await;
-    assert_eq!(visible(&bench).await, ["1 from one 2020-02-29", "2 from two again 2020-02-29"]);
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from one 2020-02-29", "2 from two again 2020-02-29"]
+    );
 }
 
 #[tokio::test]
@@ -145,10 +198,20 @@ async fn an_older_version_never_wins() {
     let Some(bench) = bench().await else { return };
     let first = validated(&bench, "a.csv", Mode::New).await;
     let second = validated(&bench, "a.csv", Mode::Replace).await;
-    assert_eq!(publish(&bench, second, &[("1", "new")]).await, PublishOutcome::Applied);
-    assert_eq!(publish(&bench, first, &[("1", "old")]).await, PublishOutcome::Superseded);
+    assert_eq!(
+        publish(&bench, second, &[("1", "new")]).await,
+        PublishOutcome::Applied
+    );
+    assert_eq!(
+        publish(&bench, first, &[("1", "old")]).await,
+        PublishOutcome::Superseded
+    );
     assert_eq!(visible(&bench).await, ["1 new 2020-02-29"]);
-    assert_eq!(bench.count("ingestion.dimension_stage").await, "0", "no stage is left");
+    assert_eq!(
+        bench.count("ingestion.dimension_stage").await,
+        "0",
+        "no stage is left"
+    );
 }
 
 #[tokio::test]
@@ -158,14 +221,19 @@ async fn publishers_at_once_leave_one_visible_row_a_key() {
     for number in 0..6 {
         files.push(validated(&bench, &format!("{number}.csv"), Mode::New).await);
     }
-    let publications = files.iter().map(|file| publish(&bench, *file, &[("1", "x"), ("2", "y")]));
+    let publications = files
+        .iter()
+        .map(|file| publish(&bench, *file, &[("1", "x"), ("2", "y")]));
     for outcome in futures_util::future::join_all(publications).await {
         assert_eq!(outcome, PublishOutcome::Applied);
     }
     assert_eq!(visible(&bench).await.len(), 2);
     let last = files.last().unwrap();
     let shown = bench
-        .count(&format!("stored.dimension_1 where is_visible and file_id = '{}'", last.file_id))
+        .count(&format!(
+            "stored.dimension_1 where is_visible and file_id = '{}'",
+            last.file_id
+        ))
         .await;
     assert_eq!(shown, "2");
 }
@@ -177,8 +245,16 @@ async fn part_of_a_stage_is_not_published() {
     let load = bench.store.load_pending_load(file).await.unwrap().unwrap();
     let stage = stage_id(file);
     let row = json!([[1, ["1", "north", null, null]]]).to_string();
-    bench.store.stage_dimension_rows(load.contribution_id, &stage, row).await.unwrap();
-    let outcome = bench.store.publish_dimension(load.contribution_id, &stage, 2).await.unwrap();
+    bench
+        .store
+        .stage_dimension_rows(load.contribution_id, &stage, row)
+        .await
+        .unwrap();
+    let outcome = bench
+        .store
+        .publish_dimension(load.contribution_id, &stage, 2)
+        .await
+        .unwrap();
     assert_eq!(outcome, PublishOutcome::IncompleteStage);
     assert!(visible(&bench).await.is_empty());
 }
@@ -194,8 +270,20 @@ async fn a_page_of_rows_follows_the_keys() {
     assert_eq!(names, ["school", "district", "pupils", "since"]);
     let (key, row) = &page.rows[1];
     assert_eq!(key, r#"["b"]"#);
-    assert_eq!(row[..], [Some("b".to_owned()), Some("x".to_owned()), None, Some("2020-02-29".to_owned())]);
-    let rest = bench.store.list_dimension_rows(&table, Some(key), 2).await.unwrap();
+    assert_eq!(
+        row[..],
+        [
+            Some("b".to_owned()),
+            Some("x".to_owned()),
+            None,
+            Some("2020-02-29".to_owned())
+        ]
+    );
+    let rest = bench
+        .store
+        .list_dimension_rows(&table, Some(key), 2)
+        .await
+        .unwrap();
     assert_eq!(rest.rows.len(), 1);
     assert_eq!(rest.rows[0].0, r#"["c"]"#);
 }

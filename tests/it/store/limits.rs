@@ -34,7 +34,11 @@ async fn extremes_are_looked_up_among_thousands_of_files() {
         .list_other_partials(file, &dataset, r#"["b"]"#, r#"["c"]"#)
         .await
         .unwrap();
-    let mut keys: Vec<String> = others.partials.into_iter().map(|other| other.partial_key).collect();
+    let mut keys: Vec<String> = others
+        .partials
+        .into_iter()
+        .map(|other| other.partial_key)
+        .collect();
     keys.sort();
     keys.dedup();
     assert_eq!((keys.len(), others.dataset_version), (6000, 0));
@@ -50,7 +54,10 @@ async fn many_files_with_waiting_messages_are_listed() {
              select gen_random_uuid(), n, 'status', '{}' from generate_series(1, 10000) as n",
         )
         .await;
-    assert_eq!(bench.store.list_files_with_outbox(10_000).await.unwrap().len(), 10_000);
+    assert_eq!(
+        bench.store.list_files_with_outbox(10_000).await.unwrap().len(),
+        10_000
+    );
 }
 
 #[tokio::test]
@@ -77,7 +84,9 @@ async fn a_page_of_files_fits_an_answer() {
 #[tokio::test]
 async fn a_spec_with_the_most_fields_is_read_back() {
     let Some(bench) = Bench::bare() else { return };
-    let names: Vec<String> = (0..2_000).map(|number| format!("a_field_with_a_rather_long_name_{number}")).collect();
+    let names: Vec<String> = (0..2_000)
+        .map(|number| format!("a_field_with_a_rather_long_name_{number}"))
+        .collect();
     let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "string")).collect();
     fields[0].1 = "date!";
     fields[1].1 = "number";
@@ -90,10 +99,30 @@ async fn a_spec_with_the_most_fields_is_read_back() {
         .unwrap()
         .unwrap();
     assert_eq!(event.fields.len(), 2_000);
-    let spec = bench.store.load_spec(SpecKind::Event, "wide").await.unwrap().unwrap();
+    let spec = bench
+        .store
+        .load_spec(SpecKind::Event, "wide")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(spec.body, body);
-    assert_eq!(bench.store.list_definitions::<EventDefinition>(SpecKind::Event).await.unwrap(), [event]);
-    assert_eq!(bench.store.list_specs(SpecKind::Event, None, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        bench
+            .store
+            .list_definitions::<EventDefinition>(SpecKind::Event)
+            .await
+            .unwrap(),
+        [event]
+    );
+    assert_eq!(
+        bench
+            .store
+            .list_specs(SpecKind::Event, None, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let dataset = specs::dataset(&specs::Dataset {
         name: "of_wide",
         event: "wide",

@@ -2,6 +2,7 @@
 //! changes nothing, and what it refuses.
 #![cfg(test)]
 
+mod catalogue;
 mod chunks;
 mod content;
 mod contributions;
@@ -11,7 +12,7 @@ mod limits;
 mod outbox;
 mod ratio;
 mod reading;
-mod specs;
+
 mod versions;
 
 use millrace_core::definition::SpecKind;
@@ -78,7 +79,11 @@ impl Bench {
 
     async fn pending(&self, file: FileVersion) -> PendingContribution {
         let dataset = Name::parse(DATASET).unwrap();
-        self.store.load_contribution(file, &dataset).await.unwrap().unwrap()
+        self.store
+            .load_contribution(file, &dataset)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Applies one cell with a row, a sum and extremes, against what counts now.
@@ -117,7 +122,12 @@ impl Bench {
 fn visits() -> serde_json::Value {
     specs::event(
         "visits",
-        &[("day", "date!"), ("school", "string"), ("amount", "number"), ("seats", "integer")],
+        &[
+            ("day", "date!"),
+            ("school", "string"),
+            ("amount", "number"),
+            ("seats", "integer"),
+        ],
     )
 }
 
@@ -140,7 +150,9 @@ fn new_id(number: u64) -> FileId {
 
 /// A request for a version of a file of [`EVENT`]; the file's id follows from its name.
 fn version(file_name: &str, mode: Mode) -> NewVersion<'_> {
-    let number = file_name.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31) + u64::from(byte));
+    let number = file_name
+        .bytes()
+        .fold(7, |hash: u64, byte| hash.wrapping_mul(31) + u64::from(byte));
     NewVersion {
         spec: EVENT,
         file_name,

@@ -3,8 +3,8 @@
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::Queue;
-use millrace_core::name::Name;
 use millrace_core::message::{Envelope, PerfMessage, StatusMessage};
+use millrace_core::name::Name;
 use millrace_fn_migrate::migrations::latest_version;
 
 use super::{Bench, DATASET, new_id};
@@ -22,10 +22,17 @@ async fn messages_are_there_until_they_were_sent() {
     let perf: Envelope<PerfMessage> = serde_json::from_value(waiting[1].body.clone()).unwrap();
     let dataset = Name::parse(DATASET).unwrap();
     assert_eq!(perf, Envelope::new(PerfMessage::Aggregate { file, dataset }));
-    assert_eq!(bench.store.list_files_with_outbox(10).await.unwrap(), [file, other]);
+    assert_eq!(
+        bench.store.list_files_with_outbox(10).await.unwrap(),
+        [file, other]
+    );
     assert_eq!(bench.store.list_files_with_outbox(1).await.unwrap(), [file]);
     for _ in 0..2 {
-        bench.store.complete_outbox(&[waiting[0].outbox_id]).await.unwrap();
+        bench
+            .store
+            .complete_outbox(&[waiting[0].outbox_id])
+            .await
+            .unwrap();
         assert_eq!(bench.store.list_outbox(file).await.unwrap().len(), 1);
     }
     bench.store.complete_outbox(&[]).await.unwrap();
@@ -43,15 +50,33 @@ async fn a_commit_that_fails_leaves_no_message() {
     let file = bench.created("a.csv", Mode::New).await;
     bench
         .database
-        .script("alter table ingestion.contribution add constraint never check (target <> 'visits_by_school')")
+        .script(
+            "alter table ingestion.contribution add constraint never check (target <> 'visits_by_school')",
+        )
         .await;
-    bench.store.finish_chunk(&super::whole(file, "1")).await.unwrap_err();
+    bench
+        .store
+        .finish_chunk(&super::whole(file, "1"))
+        .await
+        .unwrap_err();
     assert!(bench.store.list_outbox(file).await.unwrap().is_empty());
-    assert!(!bench.store.load_file(file).await.unwrap().unwrap().facts.validated);
+    assert!(
+        !bench
+            .store
+            .load_file(file)
+            .await
+            .unwrap()
+            .unwrap()
+            .facts
+            .validated
+    );
 }
 
 #[tokio::test]
 async fn health_names_the_schema() {
     let Some(bench) = Bench::bare() else { return };
-    assert_eq!(bench.store.schema_version().await.unwrap(), Some(i64::from(latest_version())));
+    assert_eq!(
+        bench.store.schema_version().await.unwrap(),
+        Some(i64::from(latest_version()))
+    );
 }

@@ -39,9 +39,18 @@ impl Kpis {
         let bench = Bench::bare()?;
         let event = specs::event(
             "marks",
-            &[("day", "date!"), ("school", "string"), ("marked", "integer"), ("total", "integer")],
+            &[
+                ("day", "date!"),
+                ("school", "string"),
+                ("marked", "integer"),
+                ("total", "integer"),
+            ],
         );
-        let dimension = specs::dimension("schools", &["school"], &[("school", "string!"), ("district", "string")]);
+        let dimension = specs::dimension(
+            "schools",
+            &["school"],
+            &[("school", "string!"), ("district", "string")],
+        );
         let dataset = specs::dataset(&specs::Dataset {
             name: "marks_by_school",
             event: "marks",
@@ -59,7 +68,12 @@ impl Kpis {
         road.load(event, "a.csv", Mode::New, ROWS).await;
         let (cells, _) = bench.store.cell_table("marks_by_school").await.unwrap().unwrap();
         let dimension = bench.store.dimension_table("schools").await.unwrap().unwrap();
-        Some(Self { bench, road, cells, dimension })
+        Some(Self {
+            bench,
+            road,
+            cells,
+            dimension,
+        })
     }
 
     async fn schools(&self, mode: Mode, csv: &str) {
@@ -68,21 +82,35 @@ impl Kpis {
     }
 
     async fn rows(&self, query: &KpiQuery) -> Vec<String> {
-        let answer = self.bench.store.query_kpi(&self.cells, Some(&self.dimension), query).await.unwrap();
+        let answer = self
+            .bench
+            .store
+            .query_kpi(&self.cells, Some(&self.dimension), query)
+            .await
+            .unwrap();
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let line = |row: Vec<Option<String>>| row.into_iter().map(text).collect::<Vec<_>>().join(" ");
         answer.rows.into_iter().map(|(_, row)| line(row)).collect()
     }
 
     async fn refusal(&self, query: &KpiQuery) -> SelectionError {
-        match self.bench.store.query_kpi(&self.cells, Some(&self.dimension), query).await {
+        match self
+            .bench
+            .store
+            .query_kpi(&self.cells, Some(&self.dimension), query)
+            .await
+        {
             Err(ReadError::Selection(error)) => error,
             other => panic!("{other:?}"),
         }
     }
 
     async fn waiting(&self) -> Waiting {
-        self.bench.store.waiting(&self.cells, Some(&self.dimension)).await.unwrap()
+        self.bench
+            .store
+            .waiting(&self.cells, Some(&self.dimension))
+            .await
+            .unwrap()
     }
 }
 
@@ -92,31 +120,75 @@ async fn cells_wait_for_their_dimension_and_count_once_it_is_there() {
     assert!(kpis.rows(&query(&["school"], None)).await.is_empty());
     let waiting = kpis.waiting().await;
     assert_eq!((waiting.keys, waiting.cells, waiting.rows), (3, 6, 6));
-    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns9,south\n").await;
-    assert_eq!(kpis.rows(&query(&["school"], None)).await, ["s1 17 30 56.666667", "s2 1 3 33.333333"]);
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns9,south\n")
+        .await;
+    assert_eq!(
+        kpis.rows(&query(&["school"], None)).await,
+        ["s1 17 30 56.666667", "s2 1 3 33.333333"]
+    );
     let waiting = kpis.waiting().await;
     assert_eq!((waiting.keys, waiting.cells, waiting.rows), (1, 2, 2));
     // A missing value waits too; it has no key to name.
-    assert!(waiting.examples.contains(&"s3".to_owned()), "{:?}", waiting.examples);
+    assert!(
+        waiting.examples.contains(&"s3".to_owned()),
+        "{:?}",
+        waiting.examples
+    );
     // A changed dimension needs no run.
-    kpis.schools(Mode::Replace, "school,district\ns1,west\ns3,west\n").await;
-    assert_eq!(kpis.rows(&query(&["district"], None)).await, ["west 22 35 62.857143"]);
-    assert_eq!(kpis.waiting().await.examples.first().map(String::as_str), Some("s2"));
+    kpis.schools(Mode::Replace, "school,district\ns1,west\ns3,west\n")
+        .await;
+    assert_eq!(
+        kpis.rows(&query(&["district"], None)).await,
+        ["west 22 35 62.857143"]
+    );
+    assert_eq!(
+        kpis.waiting().await.examples.first().map(String::as_str),
+        Some("s2")
+    );
 }
 
 #[tokio::test]
 async fn figures_are_grouped_by_attribute_grain_and_nothing() {
     let Some(kpis) = Kpis::new().await else { return };
-    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n").await;
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n")
+        .await;
     for (columns, grain, expected) in [
-        (&["district"][..], None, &["north 18 33 54.545455", "south 5 5 100"][..]),
-        (&["day"], Some(Grain::Year), &["2022 8 10 80", "2023 15 28 53.571429"]),
-        (&["day"], Some(Grain::Month), &["2022-12 8 10 80", "2023-01 10 23 43.478261", "2023-02 5 5 100"]),
-        (&["day"], Some(Grain::Week), &["2022-W52 17 20 85", "2023-W01 1 13 7.692308", "2023-W05 5 5 100"]),
-        (&["day", "district"], Some(Grain::Year), &["2022 north 8 10 80", "2023 north 10 23 43.478261", "2023 south 5 5 100"]),
+        (
+            &["district"][..],
+            None,
+            &["north 18 33 54.545455", "south 5 5 100"][..],
+        ),
+        (
+            &["day"],
+            Some(Grain::Year),
+            &["2022 8 10 80", "2023 15 28 53.571429"],
+        ),
+        (
+            &["day"],
+            Some(Grain::Month),
+            &["2022-12 8 10 80", "2023-01 10 23 43.478261", "2023-02 5 5 100"],
+        ),
+        (
+            &["day"],
+            Some(Grain::Week),
+            &["2022-W52 17 20 85", "2023-W01 1 13 7.692308", "2023-W05 5 5 100"],
+        ),
+        (
+            &["day", "district"],
+            Some(Grain::Year),
+            &[
+                "2022 north 8 10 80",
+                "2023 north 10 23 43.478261",
+                "2023 south 5 5 100",
+            ],
+        ),
         (&[], None, &["23 38 60.526316"]),
     ] {
-        assert_eq!(kpis.rows(&query(columns, grain)).await, expected, "{columns:?} {grain:?}");
+        assert_eq!(
+            kpis.rows(&query(columns, grain)).await,
+            expected,
+            "{columns:?} {grain:?}"
+        );
     }
     // A sum of nothing filled is null, and so is a percentage of it.
     let mut one = query(&["school"], None);
@@ -127,11 +199,20 @@ async fn figures_are_grouped_by_attribute_grain_and_nothing() {
 #[tokio::test]
 async fn filters_take_values_of_keys_and_attributes() {
     let Some(kpis) = Kpis::new().await else { return };
-    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n").await;
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n")
+        .await;
     let mut filtered = query(&["school"], None);
-    filtered.filters = vec![(Name::parse("district").unwrap(), vec!["north".to_owned(), "x' or true".to_owned()])];
-    assert_eq!(kpis.rows(&filtered).await, ["s1 17 30 56.666667", "s2 1 3 33.333333"]);
-    filtered.filters.push((Name::parse("day").unwrap(), vec!["2023-01-08".to_owned()]));
+    filtered.filters = vec![(
+        Name::parse("district").unwrap(),
+        vec!["north".to_owned(), "x' or true".to_owned()],
+    )];
+    assert_eq!(
+        kpis.rows(&filtered).await,
+        ["s1 17 30 56.666667", "s2 1 3 33.333333"]
+    );
+    filtered
+        .filters
+        .push((Name::parse("day").unwrap(), vec!["2023-01-08".to_owned()]));
     assert_eq!(kpis.rows(&filtered).await, ["s2 1 3 33.333333"]);
     filtered.filters[0].1.clear();
     assert_eq!(kpis.rows(&filtered).await, Vec::<String>::new());
@@ -144,13 +225,21 @@ async fn filters_take_values_of_keys_and_attributes() {
 #[tokio::test]
 async fn pages_follow_the_row_keys() {
     let Some(kpis) = Kpis::new().await else { return };
-    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n").await;
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n")
+        .await;
     let mut page = query(&["school", "day"], None);
     page.limit = 2;
     let (mut seen, mut pages) = (Vec::new(), 0);
     loop {
-        let answer = kpis.bench.store.query_kpi(&kpis.cells, Some(&kpis.dimension), &page).await.unwrap();
-        let Some((last, _)) = answer.rows.last() else { break };
+        let answer = kpis
+            .bench
+            .store
+            .query_kpi(&kpis.cells, Some(&kpis.dimension), &page)
+            .await
+            .unwrap();
+        let Some((last, _)) = answer.rows.last() else {
+            break;
+        };
         page.after = Some(last.clone());
         seen.extend(answer.rows.iter().map(|(key, _)| key.clone()));
         pages += 1;
@@ -171,15 +260,26 @@ async fn questions_that_do_not_fit_are_told() {
     assert_eq!(no_date, SelectionError::NoDate);
     let mut filter = query(&["school"], None);
     filter.filters = vec![(Name::parse("sum_marked").unwrap(), vec!["1".to_owned()])];
-    assert_eq!(kpis.refusal(&filter).await, SelectionError::UnknownColumn("sum_marked".to_owned()));
-    let alone = kpis.bench.store.query_kpi(&kpis.cells, None, &query(&["school"], None)).await;
-    assert!(matches!(alone, Err(ReadError::Selection(SelectionError::NoDimension(_)))), "{alone:?}");
+    assert_eq!(
+        kpis.refusal(&filter).await,
+        SelectionError::UnknownColumn("sum_marked".to_owned())
+    );
+    let alone = kpis
+        .bench
+        .store
+        .query_kpi(&kpis.cells, None, &query(&["school"], None))
+        .await;
+    assert!(
+        matches!(alone, Err(ReadError::Selection(SelectionError::NoDimension(_)))),
+        "{alone:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_view_shows_what_the_query_answers() {
     let Some(kpis) = Kpis::new().await else { return };
-    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n").await;
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n")
+        .await;
     let view = kpis
         .bench
         .database

@@ -24,14 +24,25 @@ async fn versions_are_numbered_by_the_tracker() {
     assert_eq!(first.file.version, 1);
     assert_eq!((first.ingestion_type, first.ingestion_name.as_str()), EVENT);
     assert_eq!((first.file_name.as_str(), first.mode), ("a.csv", Mode::New));
-    assert_eq!(bench.begin("a.csv", Mode::New).await, BeginVersion::Exists(first.file));
+    assert_eq!(
+        bench.begin("a.csv", Mode::New).await,
+        BeginVersion::Exists(first.file)
+    );
     let second = bench.created("a.csv", Mode::Replace).await;
     assert_eq!((second.file_id, second.version), (first.file.file_id, 2));
     let other = bench.created("b.csv", Mode::New).await;
     assert_ne!(other.file_id, first.file.file_id);
-    assert_eq!(bench.store.latest_version(first.file.file_id).await.unwrap(), Some(2));
+    assert_eq!(
+        bench.store.latest_version(first.file.file_id).await.unwrap(),
+        Some(2)
+    );
     assert_eq!(bench.store.latest_version(new_id(99)).await.unwrap(), None);
-    let latest = bench.store.load_latest_file(first.file.file_id).await.unwrap().unwrap();
+    let latest = bench
+        .store
+        .load_latest_file(first.file.file_id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(latest.file, second);
     assert!(latest.sequence < bench.store.load_file(other).await.unwrap().unwrap().sequence);
 }
@@ -60,7 +71,10 @@ async fn what_is_not_there_is_said() {
         file_id: Some(new_id(99)),
         ..version("", Mode::Delete)
     };
-    assert_eq!(bench.store.begin_version(&by_id).await.unwrap(), BeginVersion::NoFile);
+    assert_eq!(
+        bench.store.begin_version(&by_id).await.unwrap(),
+        BeginVersion::NoFile
+    );
     assert_eq!(bench.count("ingestion.file").await, "0");
 }
 
@@ -81,7 +95,10 @@ async fn a_deleted_file_may_be_new_again_and_is_not_deleted_twice() {
     let record = bench.store.load_file(deletion.file).await.unwrap().unwrap();
     assert!(record.facts.received && record.facts.validated);
     assert_eq!(record.facts.datasets.len(), 1);
-    assert_eq!(bench.store.begin_version(&by_id).await.unwrap(), BeginVersion::NoFile);
+    assert_eq!(
+        bench.store.begin_version(&by_id).await.unwrap(),
+        BeginVersion::NoFile
+    );
     assert_eq!(bench.created("a.csv", Mode::New).await.version, 3);
 }
 
@@ -127,7 +144,10 @@ async fn an_idempotency_key_stands_for_one_request_of_one_caller() {
 async fn only_what_was_done_is_remembered_under_a_key() {
     let Some(bench) = Bench::new().await else { return };
     let request = keyed("a.csv", Mode::Replace, "key", "hash");
-    assert_eq!(bench.store.begin_version(&request).await.unwrap(), BeginVersion::NoFile);
+    assert_eq!(
+        bench.store.begin_version(&request).await.unwrap(),
+        BeginVersion::NoFile
+    );
     bench.created("a.csv", Mode::New).await;
     let begun = bench.store.begin_version(&request).await.unwrap();
     assert!(matches!(begun, BeginVersion::Created(_)), "{begun:?}");
@@ -164,7 +184,8 @@ async fn twenty_at_once_of_one_name_make_one_new_file() {
             ..version("a.csv", Mode::New)
         })
         .collect();
-    let begun = futures_util::future::join_all(requests.iter().map(|one| bench.store.begin_version(one))).await;
+    let begun =
+        futures_util::future::join_all(requests.iter().map(|one| bench.store.begin_version(one))).await;
     let created = begun
         .iter()
         .filter(|outcome| matches!(outcome, Ok(BeginVersion::Created(_))))
@@ -198,11 +219,39 @@ async fn files_are_listed_newest_first_by_filter_and_page() {
     let before = Some(sequence);
     assert_eq!(list(FileFilter { before, ..page }).await, [one]);
     let open_only = true;
-    assert_eq!(list(FileFilter { open_only, ..all.clone() }).await, [three, two]);
+    assert_eq!(
+        list(FileFilter {
+            open_only,
+            ..all.clone()
+        })
+        .await,
+        [three, two]
+    );
     let file_name = Some("a.csv".to_owned());
-    assert_eq!(list(FileFilter { file_name, ..all.clone() }).await, [three, one]);
+    assert_eq!(
+        list(FileFilter {
+            file_name,
+            ..all.clone()
+        })
+        .await,
+        [three, one]
+    );
     let ingestion_type = Some(SpecKind::Dimension);
-    assert_eq!(list(FileFilter { ingestion_type, ..all.clone() }).await, []);
+    assert_eq!(
+        list(FileFilter {
+            ingestion_type,
+            ..all.clone()
+        })
+        .await,
+        []
+    );
     let ingestion_name = Some("visits".to_owned());
-    assert_eq!(list(FileFilter { ingestion_name, ..all }).await, [three, two, one]);
+    assert_eq!(
+        list(FileFilter {
+            ingestion_name,
+            ..all
+        })
+        .await,
+        [three, two, one]
+    );
 }

@@ -35,7 +35,11 @@ impl Answer {
     /// Fails the test unless this is a problem of that status and code.
     pub fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.code()), (status, code), "{}", self.text);
-        assert!(self.content_type.starts_with("application/problem+json"), "{}", self.content_type);
+        assert!(
+            self.content_type.starts_with("application/problem+json"),
+            "{}",
+            self.content_type
+        );
         assert_eq!(self.body["status"], status, "{}", self.text);
     }
 
@@ -93,8 +97,17 @@ impl Api {
     }
 
     /// Sends a request; nothing when the connection broke.
-    pub async fn try_send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Option<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Option<Answer> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .body(body);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -103,7 +116,10 @@ impl Api {
         }
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -135,7 +151,8 @@ impl Api {
     pub async fn post_with(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         let mut all = vec![("content-type", "application/json")];
         all.extend(headers);
-        self.send(Method::POST, path, &all, body.to_string().into_bytes()).await
+        self.send(Method::POST, path, &all, body.to_string().into_bytes())
+            .await
     }
 
     /// DELETE.
@@ -147,7 +164,8 @@ impl Api {
     pub async fn post_form(&self, texts: &[(&str, &str)], file_name: &str, content: &[u8]) -> Answer {
         let (boundary, mut body) = ("millrace-test-boundary", Vec::new());
         for (name, text) in texts {
-            let head = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+            let head =
+                format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
             body.extend_from_slice(head.as_bytes());
         }
         let head = format!(
@@ -158,7 +176,8 @@ impl Api {
         body.extend_from_slice(content);
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={boundary}");
-        self.send(Method::POST, "/ingestion/csv", &[("content-type", &kind)], body).await
+        self.send(Method::POST, "/ingestion/csv", &[("content-type", &kind)], body)
+            .await
     }
 
     /// Creates a spec, which must be new.
@@ -182,7 +201,10 @@ impl Api {
     /// Sends bytes to any address with headers; the HTTP status.
     pub async fn put_to(&self, url: &str, headers: &BTreeMap<String, String>, content: Vec<u8>) -> u16 {
         let mut request = self.http.put(url).body(content);
-        for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+        for (name, value) in headers
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("host"))
+        {
             request = request.header(name, value);
         }
         request.send().await.unwrap().status().as_u16()
@@ -197,7 +219,14 @@ impl Api {
     }
 
     /// Registers and sends a version that takes the file's place; its number.
-    pub async fn replace_file(&self, file_id: &str, kind: &str, spec: &str, name: &str, content: impl Into<Vec<u8>>) -> u64 {
+    pub async fn replace_file(
+        &self,
+        file_id: &str,
+        kind: &str,
+        spec: &str,
+        name: &str,
+        content: impl Into<Vec<u8>>,
+    ) -> u64 {
         let order = json!({"ingestion_type": kind, "ingestion_name": spec, "file_name": name, "mode": "replace",
             "file_id": file_id});
         let opened = self.open(&order).await;
@@ -207,17 +236,22 @@ impl Api {
 
     /// A file's latest version, as it stands.
     pub async fn file(&self, file_id: &str) -> Value {
-        self.get(&format!("/ingestion/files/{file_id}")).await.expect(200).clone()
+        self.get(&format!("/ingestion/files/{file_id}"))
+            .await
+            .expect(200)
+            .clone()
     }
 
     /// Waits until a file's latest version is at its end; answers that for a while go unheard.
     pub async fn settled(&self, file_id: &str, patience: Duration) -> Value {
-        self.settled_at(&format!("/ingestion/files/{file_id}"), patience).await
+        self.settled_at(&format!("/ingestion/files/{file_id}"), patience)
+            .await
     }
 
     /// Waits until a version of a file is at its end.
     pub async fn settled_version(&self, file_id: &str, version: u64, patience: Duration) -> Value {
-        self.settled_at(&format!("/ingestion/files/{file_id}?version={version}"), patience).await
+        self.settled_at(&format!("/ingestion/files/{file_id}?version={version}"), patience)
+            .await
     }
 
     async fn settled_at(&self, path: &str, patience: Duration) -> Value {
@@ -237,7 +271,12 @@ impl Api {
         loop {
             let answer = self.get(&format!("{path}{mark}limit={limit}{cursor}")).await;
             let page = answer.expect(200);
-            let columns: Vec<&str> = page["columns"].as_array().unwrap().iter().filter_map(|column| column["name"].as_str()).collect();
+            let columns: Vec<&str> = page["columns"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|column| column["name"].as_str())
+                .collect();
             let found = page["rows"].as_array().unwrap();
             assert!(found.len() <= limit as usize);
             for row in found {
@@ -259,6 +298,9 @@ fn upload(opened: &Value) -> Upload {
         file_id: text(&opened["file_id"]),
         version: opened["version"].as_u64().unwrap(),
         url: text(&opened["upload"]["url"]),
-        headers: headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect(),
     }
 }

@@ -32,7 +32,10 @@ impl Controls {
     async fn call(&self, method: Method, name: &str, body: Value) -> Value {
         let url = format!("{}/{name}", self.base);
         let request = self.http.request(method, &url).body(body.to_string());
-        let answer = request.send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let answer = request
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{url}: {status} {text}");
         serde_json::from_str(&text).unwrap()
@@ -57,7 +60,13 @@ impl Controls {
 
     /// Blocks calls whose text holds `matching` at a point (`before` or `after_commit`), at most `count`.
     pub async fn hold(&self, matching: &str, at: &str, count: u64) -> Hold {
-        let answer = self.call(Method::POST, "hold", json!({"match": matching, "at": at, "count": count})).await;
+        let answer = self
+            .call(
+                Method::POST,
+                "hold",
+                json!({"match": matching, "at": at, "count": count}),
+            )
+            .await;
         Hold {
             controls: self.clone(),
             id: answer["id"].as_u64().unwrap(),
@@ -68,7 +77,8 @@ impl Controls {
     pub async fn release_all(&self) {
         let holds = self.call(Method::GET, "holds", json!({})).await;
         for hold in holds["holds"].as_array().into_iter().flatten() {
-            self.call(Method::POST, "release", json!({"id": hold["id"]})).await;
+            self.call(Method::POST, "release", json!({"id": hold["id"]}))
+                .await;
         }
     }
 }
@@ -89,11 +99,15 @@ impl Hold {
 
     /// Lets the calls go on: whoever made them may be dead by now, and they take effect all the same.
     pub async fn release(self) {
-        self.controls.call(Method::POST, "release", json!({"id": self.id})).await;
+        self.controls
+            .call(Method::POST, "release", json!({"id": self.id}))
+            .await;
     }
 
     /// Cuts the calls' connections: those held before never happen.
     pub async fn discard(self) {
-        self.controls.call(Method::POST, "release", json!({"id": self.id, "discard": true})).await;
+        self.controls
+            .call(Method::POST, "release", json!({"id": self.id, "discard": true}))
+            .await;
     }
 }

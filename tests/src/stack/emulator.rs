@@ -87,6 +87,10 @@ impl Emulator {
     ///
     /// # Errors
     /// When the service refuses it.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write their arguments in place"
+    )]
     pub fn call_as(
         &self,
         credentials: &Credentials,
@@ -112,7 +116,11 @@ impl Emulator {
 
     /// Sends a message to a queue.
     pub fn send(&self, queue_url: &str, body: &str) {
-        self.call("sqs", "send_message", json!({"QueueUrl": queue_url, "MessageBody": body}));
+        self.call(
+            "sqs",
+            "send_message",
+            json!({"QueueUrl": queue_url, "MessageBody": body}),
+        );
     }
 
     /// Sends many messages to a queue, ten at a time.
@@ -123,14 +131,22 @@ impl Emulator {
                 .enumerate()
                 .map(|(at, body)| json!({"Id": at.to_string(), "MessageBody": body}))
                 .collect();
-            let sent = self.call("sqs", "send_message_batch", json!({"QueueUrl": queue_url, "Entries": entries}));
+            let sent = self.call(
+                "sqs",
+                "send_message_batch",
+                json!({"QueueUrl": queue_url, "Entries": entries}),
+            );
             assert!(sent["Failed"].as_array().is_none_or(Vec::is_empty), "{sent}");
         }
     }
 
     /// How many messages lie in a queue: to be seen, being worked on, delayed.
     pub fn depth(&self, queue_url: &str) -> u64 {
-        let answer = self.call("sqs", "get_queue_attributes", json!({"QueueUrl": queue_url, "AttributeNames": ["All"]}));
+        let answer = self.call(
+            "sqs",
+            "get_queue_attributes",
+            json!({"QueueUrl": queue_url, "AttributeNames": ["All"]}),
+        );
         ["", "NotVisible", "Delayed"]
             .iter()
             .filter_map(|kind| answer["Attributes"][format!("ApproximateNumberOfMessages{kind}")].as_str())
@@ -144,13 +160,20 @@ impl Emulator {
         loop {
             let asked = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0});
             let answer = self.call("sqs", "receive_message", asked);
-            let Some(messages) = answer["Messages"].as_array().filter(|messages| !messages.is_empty()) else {
+            let Some(messages) = answer["Messages"]
+                .as_array()
+                .filter(|messages| !messages.is_empty())
+            else {
                 return bodies;
             };
             for message in messages {
                 bodies.push(message["Body"].as_str().unwrap_or_default().to_owned());
                 let receipt = &message["ReceiptHandle"];
-                self.call("sqs", "delete_message", json!({"QueueUrl": queue_url, "ReceiptHandle": receipt}));
+                self.call(
+                    "sqs",
+                    "delete_message",
+                    json!({"QueueUrl": queue_url, "ReceiptHandle": receipt}),
+                );
             }
         }
     }
@@ -176,8 +199,14 @@ impl Emulator {
 
     /// A function's environment variable.
     pub fn function_variable(&self, function: &str, name: &str) -> Option<String> {
-        let answer = self.call("lambda", "get_function_configuration", json!({"FunctionName": function}));
-        answer["Environment"]["Variables"][name].as_str().map(str::to_owned)
+        let answer = self.call(
+            "lambda",
+            "get_function_configuration",
+            json!({"FunctionName": function}),
+        );
+        answer["Environment"]["Variables"][name]
+            .as_str()
+            .map(str::to_owned)
     }
 }
 

@@ -7,8 +7,16 @@ use crate::{Random, specs};
 
 /// Ten days over two ISO weeks and two months.
 const DAYS: [&str; 10] = [
-    "2024-01-25", "2024-01-26", "2024-01-27", "2024-01-29", "2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02",
-    "2024-02-03", "2024-02-04",
+    "2024-01-25",
+    "2024-01-26",
+    "2024-01-27",
+    "2024-01-29",
+    "2024-01-30",
+    "2024-01-31",
+    "2024-02-01",
+    "2024-02-02",
+    "2024-02-03",
+    "2024-02-04",
 ];
 
 /// The names of a test's own dimension, event and dataset.
@@ -30,14 +38,24 @@ impl AttendanceSpecs {
             attendance: unique(&format!("{stem}_attendance")),
             by_school: unique(&format!("{stem}_by_school")),
         };
-        let place = [("school_id", "string!"), ("cluster", "string!"), ("block", "string!"), ("district", "string!")];
-        api.create_spec(&specs::dimension(&names.schools, &["school_id"], &place)).await;
+        let place = [
+            ("school_id", "string!"),
+            ("cluster", "string!"),
+            ("block", "string!"),
+            ("district", "string!"),
+        ];
+        api.create_spec(&specs::dimension(&names.schools, &["school_id"], &place))
+            .await;
         let fields = [
-            ("date", "date!"), ("school_id", "string!"), ("grade", "integer!"), ("present", "integer!"),
+            ("date", "date!"),
+            ("school_id", "string!"),
+            ("grade", "integer!"),
+            ("present", "integer!"),
             ("total", "integer!"),
         ];
         api.create_spec(&specs::event(&names.attendance, &fields)).await;
-        api.create_spec(&names.dataset(&names.by_school, &["date", "school_id"])).await;
+        api.create_spec(&names.dataset(&names.by_school, &["date", "school_id"]))
+            .await;
         names
     }
 
@@ -62,12 +80,15 @@ impl AttendanceSpecs {
 
     /// Sends a version of an event file that takes its place; the version.
     pub async fn replace(&self, api: &Api, file_id: &str, name: &str, rows: &[Row]) -> u64 {
-        api.replace_file(file_id, "event", &self.attendance, name, csv(rows)).await
+        api.replace_file(file_id, "event", &self.attendance, name, csv(rows))
+            .await
     }
 
     /// Sends the schools, and waits until they are there.
     pub async fn send_schools(&self, api: &Api, count: u32) {
-        let file_id = api.send_file("dimension", &self.schools, "schools.csv", schools(1, count)).await;
+        let file_id = api
+            .send_file("dimension", &self.schools, "schools.csv", schools(1, count))
+            .await;
         let settled = api.settled(&file_id, std::time::Duration::from_secs(90)).await;
         assert_eq!(settled["status"], "Ready_to_archive", "{settled}");
     }
@@ -123,7 +144,15 @@ pub fn random_rows(random: &mut Random, count: usize) -> Vec<Row> {
 pub fn csv(rows: &[Row]) -> String {
     let mut text = "date,school_id,grade,present,total\n".to_owned();
     for row in rows {
-        let _ = writeln!(text, "{},{},{},{},{}", row.date, row.school_id(), row.grade, row.present, row.total);
+        let _ = writeln!(
+            text,
+            "{},{},{},{},{}",
+            row.date,
+            row.school_id(),
+            row.grade,
+            row.present,
+            row.total
+        );
     }
     text
 }
@@ -134,7 +163,14 @@ pub fn schools(first: u32, last: u32) -> String {
     let mut text = "school_id,cluster,block,district\n".to_owned();
     for school in first..=last {
         let place = school - 1;
-        let _ = writeln!(text, "{},cluster {},block {},district {}", school_id(school), place / 2, place / 4, place / 8);
+        let _ = writeln!(
+            text,
+            "{},cluster {},block {},district {}",
+            school_id(school),
+            place / 2,
+            place / 4,
+            place / 8
+        );
     }
     text
 }

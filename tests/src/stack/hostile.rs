@@ -11,7 +11,9 @@ pub fn hostile_files() -> Vec<(String, Vec<u8>)> {
     files.extend(records());
     files.extend(bytes());
     files.extend(large());
-    let named = files.into_iter().map(|(name, content)| (format!("hostile {name}.csv"), content));
+    let named = files
+        .into_iter()
+        .map(|(name, content)| (format!("hostile {name}.csv"), content));
     named.collect()
 }
 
@@ -27,7 +29,12 @@ fn with_row(name: &str, row: &[u8]) -> Named {
 }
 
 fn headers() -> Vec<Named> {
-    let columns = |count: usize| (0..count).map(|at| format!("c{at}")).collect::<Vec<_>>().join(",");
+    let columns = |count: usize| {
+        (0..count)
+            .map(|at| format!("c{at}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     vec![
         file("no bytes", ""),
         file("one line end", "\n"),
@@ -36,11 +43,17 @@ fn headers() -> Vec<Named> {
         file("header without line end", HEADER.trim_end()),
         file("no header", GOOD.repeat(3)),
         file("unknown column", format!("extra,{HEADER}x,{GOOD}")),
-        file("column missing", "date,school_id,grade,present\n2024-01-25,1000000001,1,10\n"),
+        file(
+            "column missing",
+            "date,school_id,grade,present\n2024-01-25,1000000001,1,10\n",
+        ),
         file("column twice", format!("date,{HEADER}2024-01-25,{GOOD}")),
         file("column without name", format!("{}, \n{GOOD}", HEADER.trim_end())),
         file("empty column", format!(",{HEADER},{GOOD}")),
-        file("10,000 columns", format!("{}\n{}\n", columns(10_000), columns(10_000))),
+        file(
+            "10,000 columns",
+            format!("{}\n{}\n", columns(10_000), columns(10_000)),
+        ),
         file("header quote never closed", format!("\"{HEADER}{GOOD}")),
         file("header in other case", format!("{}{GOOD}", HEADER.to_uppercase())),
         file("semicolons", format!("{HEADER}{GOOD}").replace(',', ";")),
@@ -53,20 +66,31 @@ fn headers() -> Vec<Named> {
 
 fn foreign() -> Vec<Named> {
     let utf16 = |text: &str, big: bool| -> Vec<u8> {
-        let order = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        let order = |unit: u16| {
+            if big {
+                unit.to_be_bytes()
+            } else {
+                unit.to_le_bytes()
+            }
+        };
         text.encode_utf16().flat_map(order).collect()
     };
     let text = format!("{HEADER}{GOOD}");
     let with_mark = |mark: [u8; 2], big| [&mark[..], &utf16(&text, big)].concat();
     // "a" through gzip, and that through gzip once more: only the first bytes matter.
-    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b, 4, 0, 0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0];
+    let gzip = [
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b, 4, 0, 0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0,
+    ];
     vec![
         file("utf-16 little with mark", with_mark([0xff, 0xfe], false)),
         file("utf-16 big with mark", with_mark([0xfe, 0xff], true)),
         file("utf-16 little without mark", utf16(&text, false)),
         file("utf-16 big without mark", utf16(&text, true)),
         file("gzip", gzip),
-        file("gzip of gzip", [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &gzip].concat()),
+        file(
+            "gzip of gzip",
+            [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &gzip].concat(),
+        ),
         file("zip", *b"PK\x03\x04\x14\x00\x00\x00\x08\x00 a zip"),
         file("empty zip", *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
         file("zstd", *b"\x28\xb5\x2f\xfd\x04\x00\x09\x00\x00a"),
@@ -74,7 +98,12 @@ fn foreign() -> Vec<Named> {
         file("png", *b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
         file("elf", *b"\x7fELF\x02\x01\x01\0\0\0\0\0"),
         file("latin-1 header", *b"d\xe4te,school_id,grade,present,total\n"),
-        file("random bytes", (0_u32..4_096).map(|at| (at.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect::<Vec<_>>()),
+        file(
+            "random bytes",
+            (0_u32..4_096)
+                .map(|at| (at.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
+                .collect::<Vec<_>>(),
+        ),
     ]
 }
 
@@ -84,17 +113,29 @@ fn records() -> Vec<Named> {
         with_row("too many cells", b"2024-01-25,1000000001,1,10,20,30\n"),
         with_row("a word for a number", b"2024-01-25,1000000001,one,10,20\n"),
         with_row("a day that does not exist", b"2024-02-30,1000000001,1,10,20\n"),
-        with_row("a number beyond 64 bits", b"2024-01-25,1000000001,1,10,99999999999999999999999999\n"),
+        with_row(
+            "a number beyond 64 bits",
+            b"2024-01-25,1000000001,1,10,99999999999999999999999999\n",
+        ),
         with_row("infinity", b"2024-01-25,1000000001,1,inf,20\n"),
         with_row("not a number", b"2024-01-25,1000000001,1,NaN,20\n"),
         with_row("hexadecimal", b"2024-01-25,1000000001,1,0x10,20\n"),
         with_row("a formula", b"=cmd|'/c calc'!A0,1000000001,1,10,20\n"),
-        with_row("sql", b"2024-01-25,1000000001,1,\"1); drop table ingestion.file; --\",20\n"),
+        with_row(
+            "sql",
+            b"2024-01-25,1000000001,1,\"1); drop table ingestion.file; --\",20\n",
+        ),
         with_row("a required cell empty", b"2024-01-25,,1,10,20\n"),
         with_row("nothing but commas", b",,,,\n"),
-        with_row("a quote never closed", b"2024-01-25,\"1000000001,1,10,20\n2024-01-25,1000000001,1,10,20\n"),
+        with_row(
+            "a quote never closed",
+            b"2024-01-25,\"1000000001,1,10,20\n2024-01-25,1000000001,x,10,20\n",
+        ),
         with_row("a quote in the middle", b"2024-01-25,10000\"00001,1,10,20\n"),
-        with_row("something behind a quote", b"2024-01-25,\"1000000001\"x,1,10,20\n"),
+        with_row(
+            "something behind a quote",
+            b"2024-01-25,\"1000000001\"x,1,10,20\n",
+        ),
         with_row("a lone quote at the end", b"2024-01-25,1000000001,1,10,20\""),
     ]
 }
@@ -115,7 +156,10 @@ fn large() -> Vec<Named> {
     let megabytes = |count: usize, byte: u8| vec![byte; count << 20];
     vec![
         with_row("a line of 10 MB", &megabytes(10, b'x')),
-        with_row("a cell of 3 MB in quotes", &[&b"\""[..], &megabytes(3, b'y'), b"\",1,1,1,1\n"].concat()),
+        with_row(
+            "a cell of 3 MB in quotes",
+            &[&b"\""[..], &megabytes(3, b'y'), b"\",1,1,1,1\n"].concat(),
+        ),
         with_row("2 MB of commas", &megabytes(2, b',')),
         file("a header of 2 MB", megabytes(2, b'h')),
     ]

@@ -87,7 +87,9 @@ impl Stack {
     #[must_use]
     pub fn find() -> Option<Self> {
         let Some(path) = test_variable("MILLRACE_TEST_STACK") else {
-            println!("skipped: no running stack (MILLRACE_TEST_STACK is not set; `cargo local test` sets it)");
+            println!(
+                "skipped: no running stack (MILLRACE_TEST_STACK is not set; `cargo local test` sets it)"
+            );
             return None;
         };
         let text = std::fs::read(&path).unwrap_or_else(|error| panic!("reading {path}: {error}"));
@@ -153,7 +155,9 @@ impl Stack {
     /// An output of the template.
     #[must_use]
     pub fn output(&self, name: &str) -> &str {
-        self.outputs.get(name).unwrap_or_else(|| panic!("the template has no output {name}"))
+        self.outputs
+            .get(name)
+            .unwrap_or_else(|| panic!("the template has no output {name}"))
     }
 
     /// What `serve.json` says of a process now: its number.

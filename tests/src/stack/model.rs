@@ -80,7 +80,12 @@ impl Model {
     pub async fn assert_served(&self, api: &Api, dataset: &str) {
         let served = served(api, dataset).await;
         let differences = differences(&self.figures(), &served);
-        assert!(differences.is_empty(), "{} cells differ: {:#?}", differences.len(), differences.iter().take(5));
+        assert!(
+            differences.is_empty(),
+            "{} cells differ: {:#?}",
+            differences.len(),
+            differences.iter().take(5)
+        );
     }
 
     /// How many cells the API serves otherwise than they have to be.
@@ -92,7 +97,9 @@ impl Model {
 /// The figures that a dataset grouped by day and school serves.
 async fn served(api: &Api, dataset: &str) -> Figures {
     let rows = api.rows(&format!("/datasets/{dataset}/rows"), 1_000).await;
-    rows.iter().map(|row| (vec![text(&row["date"]), text(&row["school_id"])], figure(row))).collect()
+    rows.iter()
+        .map(|row| (vec![text(&row["date"]), text(&row["school_id"])], figure(row)))
+        .collect()
 }
 
 /// A row of an answer as a cell.
@@ -119,9 +126,17 @@ fn whole(value: &Value) -> Option<i64> {
 
 fn differences(expected: &Figures, served: &Figures) -> Vec<String> {
     let keys: std::collections::BTreeSet<_> = expected.keys().chain(served.keys()).collect();
-    let differing = keys.into_iter().filter(|key| expected.get(*key) != served.get(*key));
+    let differing = keys
+        .into_iter()
+        .filter(|key| expected.get(*key) != served.get(*key));
     differing
-        .map(|key| format!("{key:?}: expected {:?}, served {:?}", expected.get(key), served.get(key)))
+        .map(|key| {
+            format!(
+                "{key:?}: expected {:?}, served {:?}",
+                expected.get(key),
+                served.get(key)
+            )
+        })
         .collect()
 }
 

@@ -20,10 +20,13 @@ impl Function {
         let path = stack.folder.join("deploy.json");
         let record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let deployed = record["functions"].as_object().unwrap().values();
-        let mut ours = deployed.filter(|function| function["name"].as_str() == stack.functions.get(name).map(String::as_str));
+        let mut ours = deployed
+            .filter(|function| function["name"].as_str() == stack.functions.get(name).map(String::as_str));
         let code = ours.next().and_then(|function| function["code"].as_str());
         Self {
-            code: code.unwrap_or_else(|| panic!("{name} is not deployed")).to_owned(),
+            code: code
+                .unwrap_or_else(|| panic!("{name} is not deployed"))
+                .to_owned(),
             folder: std::fs::canonicalize(stack.folder.join("ministack")).unwrap(),
         }
     }
@@ -35,7 +38,9 @@ impl Function {
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let ours = pids.filter(|pid| {
             let place = std::fs::read_link(format!("/proc/{pid}/cwd"));
-            place.is_ok_and(|place| place.starts_with(&self.folder) && place.to_string_lossy().contains(&self.code))
+            place.is_ok_and(|place| {
+                place.starts_with(&self.folder) && place.to_string_lossy().contains(&self.code)
+            })
         });
         ours.collect()
     }
@@ -58,7 +63,9 @@ impl Function {
         let environment = String::from_utf8_lossy(&environment).into_owned();
         let variable = |name: &str| {
             let mut pairs = environment.split('\0').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.to_owned())
         };
         Some(Credentials::Session(json!({
             "access_key": variable("AWS_ACCESS_KEY_ID")?,
@@ -70,5 +77,7 @@ impl Function {
 
 /// Sends a signal to one process.
 pub fn signal(pid: u32, name: &str) {
-    let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    let _ = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
 }

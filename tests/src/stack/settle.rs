@@ -17,7 +17,11 @@ pub async fn wait_for<T, F: Future<Output = Option<T>>>(
         if let Some(found) = look().await {
             return found;
         }
-        assert!(begin.elapsed() < patience, "{what}: not within {} s", patience.as_secs());
+        assert!(
+            begin.elapsed() < patience,
+            "{what}: not within {} s",
+            patience.as_secs()
+        );
         pause(LOOK_EVERY).await;
     }
 }

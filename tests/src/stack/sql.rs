@@ -43,17 +43,27 @@ impl Query {
 
     /// The first value of a statement, as a number.
     pub async fn number(&self, text: &str) -> i64 {
-        let value = self.value(text).await.unwrap_or_else(|| panic!("{text}: no value"));
-        value.parse().unwrap_or_else(|_| panic!("{text}: {value} is no number"))
+        let value = self
+            .value(text)
+            .await
+            .unwrap_or_else(|| panic!("{text}: no value"));
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{text}: {value} is no number"))
     }
 
     /// Runs statements.
     pub async fn run(&self, text: &str) {
-        self.client.batch_execute(text).await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        self.client
+            .batch_execute(text)
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error:?}"));
     }
 
     /// The text of a function, to put it back after a mutant.
     pub async fn function(&self, name: &str) -> String {
-        self.value(&format!("select pg_get_functiondef('{name}'::regproc)")).await.unwrap()
+        self.value(&format!("select pg_get_functiondef('{name}'::regproc)"))
+            .await
+            .unwrap()
     }
 }

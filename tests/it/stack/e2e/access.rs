@@ -13,7 +13,9 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
             .replace("{kind}", "event")
             .replace("{name}", "anything");
         for (method, operation) in item.as_object().unwrap() {
-            let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
+            let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else {
+                continue;
+            };
             let is_public = operation["security"] == serde_json::json!([]);
             let scope = operation["x-required-scope"].as_str().map(str::to_owned);
             assert_eq!(is_public, scope.is_none(), "{path}: {operation}");
@@ -24,7 +26,13 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
 }
 
 async fn try_operation(api: &Api, method: &Method, path: &str) -> millrace_tests::stack::Answer {
-    api.send(method.clone(), path, &[("content-type", "application/json")], b"{}".to_vec()).await
+    api.send(
+        method.clone(),
+        path,
+        &[("content-type", "application/json")],
+        b"{}".to_vec(),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -43,7 +51,11 @@ async fn every_route_refuses_who_may_not_call_it() {
             continue;
         };
         let secret = stack.tokens[0].token.clone();
-        let wrong_end = format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('A') { 'B' } else { 'A' });
+        let wrong_end = format!(
+            "{}{}",
+            &secret[..secret.len() - 1],
+            if secret.ends_with('A') { 'B' } else { 'A' }
+        );
         let stranger = secret.replacen("local-admin", "local-nobody", 1);
         for (token, code) in [
             (None, "missing_token"),
@@ -52,11 +64,17 @@ async fn every_route_refuses_who_may_not_call_it() {
             (Some(&*wrong_end), "invalid_token"),
             (Some(&*stranger), "invalid_token"),
         ] {
-            try_operation(&api.with_token(token), method, path).await.assert_problem(401, code);
+            try_operation(&api.with_token(token), method, path)
+                .await
+                .assert_problem(401, code);
         }
         let answer = try_operation(&stack.reader(), method, path).await;
         if reads.contains(&scope.as_str()) {
-            assert!(![401, 403].contains(&answer.status), "{method} {path}: {}", answer.text);
+            assert!(
+                ![401, 403].contains(&answer.status),
+                "{method} {path}: {}",
+                answer.text
+            );
         } else {
             answer.assert_problem(403, "missing_scope");
         }
@@ -71,9 +89,23 @@ async fn health_names_every_part() {
     let answer = stack.api().with_token(None).get("/health").await;
     let health = answer.expect(200);
     assert_eq!(health["status"], "healthy", "{health}");
-    let parts: Vec<&str> = health["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
-    for part in ["database", "landing_bucket", "collections_bucket", "clients_table", "locks_table", "ingest_queue",
-        "chunk_queue", "perf_queue", "status_queue"] {
+    let parts: Vec<&str> = health["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["name"].as_str().unwrap())
+        .collect();
+    for part in [
+        "database",
+        "landing_bucket",
+        "collections_bucket",
+        "clients_table",
+        "locks_table",
+        "ingest_queue",
+        "chunk_queue",
+        "perf_queue",
+        "status_queue",
+    ] {
         assert!(parts.contains(&part), "{part}: {parts:?}");
     }
 }
@@ -83,7 +115,13 @@ async fn addresses_that_are_none_are_problems_too() {
     let Some(stack) = Stack::find() else { return };
     let api = stack.api();
     api.get("/nothing/here").await.assert_problem(404, "not_found");
-    api.send(Method::PUT, "/health", &[], Vec::new()).await.assert_problem(405, "method_not_allowed");
-    api.get("/ingestion/files/not-a-uuid").await.assert_problem(404, "not_found");
-    api.get("/spec/event/1%2F2").await.assert_problem(404, "not_found");
+    api.send(Method::PUT, "/health", &[], Vec::new())
+        .await
+        .assert_problem(405, "method_not_allowed");
+    api.get("/ingestion/files/not-a-uuid")
+        .await
+        .assert_problem(404, "not_found");
+    api.get("/spec/event/1%2F2")
+        .await
+        .assert_problem(404, "not_found");
 }

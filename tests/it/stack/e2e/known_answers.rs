@@ -19,48 +19,95 @@ fn seed(file: &str, names: &[(&str, String)]) -> Value {
 }
 
 async fn send(api: &Api, kind: &str, spec: &str, folder: &Path, file: &str) -> Value {
-    let file_id = api.send_file(kind, spec, file, std::fs::read(folder.join(file)).unwrap()).await;
+    let file_id = api
+        .send_file(kind, spec, file, std::fs::read(folder.join(file)).unwrap())
+        .await;
     api.settled(&file_id, PATIENCE).await
 }
 
 #[tokio::test]
 async fn the_students_of_a_school_on_a_day_are_known() {
     let Some(stack) = Stack::find() else { return };
-    let Some(folder) = sample_data("cqube/lld-sac") else { return };
+    let Some(folder) = sample_data("cqube/lld-sac") else {
+        return;
+    };
     let api = stack.api();
-    let names = ["dimension_master", "event_students_attendance", "SAC_stds_atd_cmp_by_school"]
-        .map(|name| (name, unique(name)));
+    let names = [
+        "dimension_master",
+        "event_students_attendance",
+        "SAC_stds_atd_cmp_by_school",
+    ]
+    .map(|name| (name, unique(name)));
     let [dimension, event, dataset] = names.each_ref().map(|(_, name)| name.clone());
-    for file in ["dimension_master.json", "event_students_attendance.json", "SAC_stds_atd_cmp_by_school.json"] {
+    for file in [
+        "dimension_master.json",
+        "event_students_attendance.json",
+        "SAC_stds_atd_cmp_by_school.json",
+    ] {
         api.create_spec(&seed(file, &names)).await;
     }
-    assert_through(&send(&api, "dimension", &dimension, &folder, "dimension_master_first.csv").await);
+    assert_through(
+        &send(
+            &api,
+            "dimension",
+            &dimension,
+            &folder,
+            "dimension_master_first.csv",
+        )
+        .await,
+    );
     let file = send(&api, "event", &event, &folder, "event_students_attendance.csv").await;
     assert_through(&file);
-    assert_eq!((&file["rows"], &file["rejected"]), (&json!(1_200), &json!(0)), "{file}");
+    assert_eq!(
+        (&file["rows"], &file["rejected"]),
+        (&json!(1_200), &json!(0)),
+        "{file}"
+    );
     let query = format!("/kpis/{dataset}?filter=school_id:1000000001&filter=date:2023-01-08");
     let rows = api.rows(&query, 10).await;
     assert_eq!(rows.len(), 1, "{rows:?}");
-    let figures = ["sum_students_attendance_marked", "sum_total_students", "percentage"].map(|name| rows[0][name].clone());
+    let figures = [
+        "sum_students_attendance_marked",
+        "sum_total_students",
+        "percentage",
+    ]
+    .map(|name| rows[0][name].clone());
     assert_eq!(figures, [json!(828), json!(1_035), json!("80")]);
     // The whole file repeats ids, and is refused with their count.
     let repeated = send(&api, "dimension", &dimension, &folder, "dimension_master.csv").await;
-    assert_eq!((&repeated["status"], &repeated["error"]["rule"]), (&json!("Error"), &json!("repeated_key")), "{repeated}");
-    assert!(repeated["error"]["rows"].as_u64().is_some_and(|rows| rows > 0), "{repeated}");
+    assert_eq!(
+        (&repeated["status"], &repeated["error"]["rule"]),
+        (&json!("Error"), &json!("repeated_key")),
+        "{repeated}"
+    );
+    assert!(
+        repeated["error"]["rows"].as_u64().is_some_and(|rows| rows > 0),
+        "{repeated}"
+    );
 }
 
 #[tokio::test]
 async fn the_totals_of_the_teachers_are_known() {
     let Some(stack) = Stack::find() else { return };
-    let Some(folder) = sample_data("cqube/lld-sac") else { return };
+    let Some(folder) = sample_data("cqube/lld-sac") else {
+        return;
+    };
     let api = stack.api();
     let (event, dataset) = (unique("teachers_attendance"), unique("teachers_by_school"));
     let fields = [
-        ("date", "date!"), ("school_id", "string!"), ("grade", "integer!"), ("teachers_marked_present", "integer!"),
-        ("teachers_attendance_marked", "integer!"), ("total_teachers", "integer!"),
+        ("date", "date!"),
+        ("school_id", "string!"),
+        ("grade", "integer!"),
+        ("teachers_marked_present", "integer!"),
+        ("teachers_attendance_marked", "integer!"),
+        ("total_teachers", "integer!"),
     ];
     api.create_spec(&specs::event(&event, &fields)).await;
-    let columns = ["teachers_attendance_marked", "teachers_marked_present", "total_teachers"];
+    let columns = [
+        "teachers_attendance_marked",
+        "teachers_marked_present",
+        "total_teachers",
+    ];
     let wanted = specs::Dataset {
         name: &dataset,
         event: &event,
@@ -72,7 +119,11 @@ async fn the_totals_of_the_teachers_are_known() {
     api.create_spec(&specs::dataset(&wanted)).await;
     let file = send(&api, "event", &event, &folder, "teachers_attendance_large.csv").await;
     assert_through(&file);
-    assert_eq!((&file["rows"], &file["kept"]), (&json!(93_283), &json!(93_283)), "{file}");
+    assert_eq!(
+        (&file["rows"], &file["kept"]),
+        (&json!(93_283), &json!(93_283)),
+        "{file}"
+    );
     let rows = api.rows(&format!("/kpis/{dataset}?group_by="), 10).await;
     let sums = columns.map(|name| rows[0][&format!("sum_{name}")].clone());
     assert_eq!(sums, [json!(3_219_498), json!(1_820_441), json!(3_963_954)]);

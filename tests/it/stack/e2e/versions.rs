@@ -20,12 +20,24 @@ async fn the_same_bytes_again_change_nothing() {
     let other_name = specs.send(&api, "b.csv", &rows).await;
     let file = api.settled(&other_name, PATIENCE).await;
     assert_through(&file);
-    assert_eq!((&file["unchanged_of"], &file["datasets"]), (&json!(first), &json!([])), "{file}");
+    assert_eq!(
+        (&file["unchanged_of"], &file["datasets"]),
+        (&json!(first), &json!([])),
+        "{file}"
+    );
     assert_eq!(specs.replace(&api, &first, "a.csv", &rows).await, 2);
     let file = api.settled(&first, PATIENCE).await;
-    assert_eq!((&file["version"], &file["unchanged_of"]), (&json!(2), &json!(first)), "{file}");
+    assert_eq!(
+        (&file["version"], &file["unchanged_of"]),
+        (&json!(2), &json!(first)),
+        "{file}"
+    );
 
-    assert_eq!(api.get(&version).await.body["version"], before, "the dataset was not touched");
+    assert_eq!(
+        api.get(&version).await.body["version"],
+        before,
+        "the dataset was not touched"
+    );
     let mut model = Model::default();
     model.set("a.csv", &rows);
     model.assert_served(&api, &specs.by_school).await;
@@ -57,15 +69,23 @@ async fn replacing_and_deleting_are_exact() {
         model.assert_served(&api, &specs.by_school).await;
     }
     let first = api.get(&format!("/ingestion/files/{}?version=1", ids[0])).await;
-    assert_eq!((&first.expect(200)["version"], &first.body["rows"]), (&json!(1), &json!(90)));
+    assert_eq!(
+        (&first.expect(200)["version"], &first.body["rows"]),
+        (&json!(1), &json!(90))
+    );
 
     let deleted = api.delete(&format!("/ingestion/files/{}", ids[1])).await;
-    assert_eq!((&deleted.expect(202)["version"], &deleted.body["mode"]), (&json!(2), &json!("delete")));
+    assert_eq!(
+        (&deleted.expect(202)["version"], &deleted.body["mode"]),
+        (&json!(2), &json!("delete"))
+    );
     let file = api.settled(&ids[1], PATIENCE).await;
     assert_through(&file);
     model.remove("b.csv");
     model.assert_served(&api, &specs.by_school).await;
-    api.delete(&format!("/ingestion/files/{}", ids[1])).await.assert_problem(404, "not_found");
+    api.delete(&format!("/ingestion/files/{}", ids[1]))
+        .await
+        .assert_problem(404, "not_found");
 
     // Its name is free again.
     let rows = random_rows(&mut random, 30);
@@ -83,7 +103,12 @@ async fn a_changed_dimension_moves_the_figures() {
     let (api, rows) = (stack.api(), random_rows(&mut Random::new(33), 80));
     let specs = AttendanceSpecs::create(&api, "moved").await;
     let dimension = api
-        .send_file("dimension", &specs.schools, "schools.csv", millrace_tests::stack::schools(1, 8))
+        .send_file(
+            "dimension",
+            &specs.schools,
+            "schools.csv",
+            millrace_tests::stack::schools(1, 8),
+        )
         .await;
     let file_id = specs.send(&api, "a.csv", &rows).await;
     for id in [&dimension, &file_id] {
@@ -91,14 +116,31 @@ async fn a_changed_dimension_moves_the_figures() {
     }
     let query = format!("/kpis/{}?group_by=district", specs.by_school);
     assert_eq!(api.rows(&query, 10).await.len(), 1);
-    let moved = millrace_tests::stack::schools(1, 8).replace("cluster 3,block 1,district 0", "cluster 3,block 1,district 9");
-    let version = api.replace_file(&dimension, "dimension", &specs.schools, "schools.csv", moved).await;
+    let moved = millrace_tests::stack::schools(1, 8)
+        .replace("cluster 3,block 1,district 0", "cluster 3,block 1,district 9");
+    let version = api
+        .replace_file(&dimension, "dimension", &specs.schools, "schools.csv", moved)
+        .await;
     assert_eq!(version, 2);
     assert_through(&api.settled(&dimension, PATIENCE).await);
     let mut model = Model::default();
     model.set("a.csv", &rows);
-    let expected = model.figures_by(|row| vec![if row.school > 6 { "district 9" } else { "district 0" }.to_owned()]);
+    let expected = model.figures_by(|row| {
+        vec![
+            if row.school > 6 {
+                "district 9"
+            } else {
+                "district 0"
+            }
+            .to_owned(),
+        ]
+    });
     let found = api.rows(&query, 10).await;
-    let found = found.iter().map(|row| (vec![row["district"].as_str().unwrap().to_owned()], millrace_tests::stack::figure(row)));
+    let found = found.iter().map(|row| {
+        (
+            vec![row["district"].as_str().unwrap().to_owned()],
+            millrace_tests::stack::figure(row),
+        )
+    });
     assert_eq!(found.collect::<millrace_tests::stack::Figures>(), expected);
 }

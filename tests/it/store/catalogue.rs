@@ -10,7 +10,11 @@ use millrace_tests::specs;
 use super::{Bench, DATASET, visits, visits_by_school};
 
 fn schools(name: &str) -> serde_json::Value {
-    specs::dimension(name, &["school"], &[("school", "string!"), ("district", "string")])
+    specs::dimension(
+        name,
+        &["school"],
+        &[("school", "string!"), ("district", "string")],
+    )
 }
 
 #[tokio::test]
@@ -34,7 +38,10 @@ async fn two_creators_at_once_make_one_spec() {
     let Some(bench) = Bench::bare() else { return };
     specs::create(&bench.owner, &visits()).await;
     let body = visits_by_school();
-    let (one, other) = tokio::join!(specs::create(&bench.owner, &body), specs::create(&bench.owner, &body));
+    let (one, other) = tokio::join!(
+        specs::create(&bench.owner, &body),
+        specs::create(&bench.owner, &body)
+    );
     let mut outcomes = [one, other];
     outcomes.sort_by_key(|outcome| matches!(outcome, CreateSpec::Identical(_)));
     assert_eq!(outcomes, [CreateSpec::Created(1), CreateSpec::Identical(1)]);
@@ -47,19 +54,32 @@ async fn a_taken_relation_name_is_a_conflict_and_leaves_nothing() {
     specs::create(&bench.owner, &visits()).await;
     specs::create(&bench.owner, &schools("one_name")).await;
     let before = bench.count("pg_class").await;
-    for name in ["one_name", "file_tracker", "contribution_stage", "file_pipeline_tracker"] {
+    for name in [
+        "one_name",
+        "file_tracker",
+        "contribution_stage",
+        "file_pipeline_tracker",
+    ] {
         let mut body = visits_by_school();
         body["dataset_name"] = name.into();
         body["input"]["properties"]["dataset"]["properties"]["aggregate"]["properties"]["target_table"]["pattern"] =
             format!("ingestion.{name}").into();
         let definition = specs::compile(&bench.owner, &body).await;
-        let failure = bench.owner.create_spec(&definition, &body, "tests").await.unwrap_err();
+        let failure = bench
+            .owner
+            .create_spec(&definition, &body, "tests")
+            .await
+            .unwrap_err();
         assert_eq!(failure.kind, FailureKind::Conflict, "{name}: {failure:?}");
         assert!(is_name_conflict(&failure), "{name}");
     }
     let dimension = schools("chunk");
     let definition = specs::compile(&bench.owner, &dimension).await;
-    let failure = bench.owner.create_spec(&definition, &dimension, "tests").await.unwrap_err();
+    let failure = bench
+        .owner
+        .create_spec(&definition, &dimension, "tests")
+        .await
+        .unwrap_err();
     assert!(is_name_conflict(&failure), "{failure:?}");
     assert_eq!(bench.count("pg_class").await, before);
     assert_eq!(bench.count("spec.spec").await, "2");
@@ -68,9 +88,19 @@ async fn a_taken_relation_name_is_a_conflict_and_leaves_nothing() {
 #[tokio::test]
 async fn hostile_names_stay_names() {
     let Some(bench) = Bench::new().await else { return };
-    for hostile in ["visits'; drop table spec.spec; --", "x\" or true --", "$1", ":name", "a\\", "ü"] {
+    for hostile in [
+        "visits'; drop table spec.spec; --",
+        "x\" or true --",
+        "$1",
+        ":name",
+        "a\\",
+        "ü",
+    ] {
         assert!(Name::parse(hostile).is_err(), "{hostile}");
-        assert_eq!(bench.store.load_spec(SpecKind::Event, hostile).await.unwrap(), None);
+        assert_eq!(
+            bench.store.load_spec(SpecKind::Event, hostile).await.unwrap(),
+            None
+        );
         assert!(!bench.store.has_spec(SpecKind::Event, hostile).await.unwrap());
         assert!(bench.store.cell_table(hostile).await.unwrap().is_none());
         assert!(bench.store.dimension_table(hostile).await.unwrap().is_none());
@@ -78,11 +108,18 @@ async fn hostile_names_stay_names() {
             "insert into spec.spec (kind, name, version, body, definition, created_by) \
              values ('event', cast(:name as text), 1, '{}', '{}', 'x')",
         );
-        let refused = bench.database.owner().execute(&insert.bind("name", hostile)).await;
+        let refused = bench
+            .database
+            .owner()
+            .execute(&insert.bind("name", hostile))
+            .await;
         assert_eq!(refused.unwrap_err().detail.as_deref(), Some("23514"), "{hostile}");
     }
     // Words of SQL are fine names, and quoted they are: as columns, as views, in their own case.
-    let select = specs::event("select", &[("order", "date!"), ("Group", "string"), ("where", "integer")]);
+    let select = specs::event(
+        "select",
+        &[("order", "date!"), ("Group", "string"), ("where", "integer")],
+    );
     specs::create(&bench.owner, &select).await;
     let body = specs::dataset(&specs::Dataset {
         name: "Table",
@@ -94,7 +131,10 @@ async fn hostile_names_stay_names() {
     });
     assert_eq!(specs::create(&bench.owner, &body).await, CreateSpec::Created(1));
     let read = Statement::new(r#"select "Group", "order", sum_where from ingestion."Table""#);
-    assert_eq!(bench.database.app().execute(&read).await.unwrap().rows, Vec::<Vec<Value>>::new());
+    assert_eq!(
+        bench.database.app().execute(&read).await.unwrap().rows,
+        Vec::<Vec<Value>>::new()
+    );
 }
 
 #[tokio::test]
@@ -123,7 +163,11 @@ async fn the_app_role_reads_views_and_changes_no_spec() {
         "update operations.fence set token = 0",
     ] {
         let failure = app.execute(&Statement::new(forbidden)).await.unwrap_err();
-        assert_eq!(failure.detail.as_deref(), Some("42501"), "{forbidden}: {failure:?}");
+        assert_eq!(
+            failure.detail.as_deref(),
+            Some("42501"),
+            "{forbidden}: {failure:?}"
+        );
     }
 }
 
@@ -134,14 +178,30 @@ async fn specs_are_listed_by_name_and_page() {
         specs::create(&bench.owner, &specs::event(name, &[("day", "date!")])).await;
     }
     let names = async |after: Option<&str>, limit| {
-        let specs = bench.store.list_specs(SpecKind::Event, after, limit).await.unwrap();
+        let specs = bench
+            .store
+            .list_specs(SpecKind::Event, after, limit)
+            .await
+            .unwrap();
         specs.into_iter().map(|spec| spec.name).collect::<Vec<_>>()
     };
     assert_eq!(names(None, 2).await, ["C", "a"]);
     assert_eq!(names(Some("a"), 2).await, ["b", "d"]);
     assert_eq!(names(Some("d"), 2).await, Vec::<String>::new());
-    assert!(bench.store.list_specs(SpecKind::Dataset, None, 10).await.unwrap().is_empty());
-    let spec = bench.store.load_spec(SpecKind::Event, "a").await.unwrap().unwrap();
+    assert!(
+        bench
+            .store
+            .list_specs(SpecKind::Dataset, None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let spec = bench
+        .store
+        .load_spec(SpecKind::Event, "a")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((spec.version, spec.created_by.as_str()), (1, "tests"));
     assert_eq!(spec.body, specs::event("a", &[("day", "date!")]));
 }
@@ -160,8 +220,11 @@ async fn definitions_come_back_as_they_were_compiled() {
         .unwrap()
         .unwrap();
     assert_eq!(event.fields.len(), 4);
-    let none: Option<EventDefinition> =
-        bench.store.load_definition(SpecKind::Event, "visits", Some(2)).await.unwrap();
+    let none: Option<EventDefinition> = bench
+        .store
+        .load_definition(SpecKind::Event, "visits", Some(2))
+        .await
+        .unwrap();
     assert_eq!(none, None);
     let dimensions: Vec<DimensionDefinition> =
         bench.store.list_definitions(SpecKind::Dimension).await.unwrap();

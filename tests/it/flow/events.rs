@@ -1,0 +1,264 @@
+//! The sample triggers in `events/`, handled by the functions' own handlers over memory and a real database.
+
+use std::sync::Arc;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_aws::{Connection, QueueUrls, Queues};
+use millrace_core::facts::Mode;
+use millrace_core::ids::FileVersion;
+use millrace_core::message::Queue;
+use millrace_core::object_key;
+use millrace_store::files::{BeginVersion, NewVersion};
+use millrace_tests::{Database, Road, repository, specs};
+
+/// The file that the samples are about.
+const FILE: &str = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4b";
+const CSV: &str =
+    "date,grade,school_id,students_attendance_marked,total_students\n2023-01-08,1,1000000001,8,10\n";
+const SCHOOL_CSV: &str =
+    "school_id,cluster_id,block_id,district_id,state_id\n1000000001,100000006,10008,105,7\n";
+
+fn sample(name: &str) -> SqsEvent {
+    let text = std::fs::read_to_string(repository().join(format!("events/{name}.json"))).unwrap();
+    let mut trigger: SqsEvent = serde_json::from_str(&text).unwrap();
+    for record in &mut trigger.records {
+        // What is to come again is not postponed: there is no queue behind these tests.
+        record.event_source_arn = Some("no queue".to_owned());
+    }
+    trigger
+}
+
+fn failed(response: &SqsBatchResponse) -> Vec<&str> {
+    response
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str())
+        .collect()
+}
+
+struct Functions {
+    database: Database,
+    road: Road,
+    file: FileVersion,
+}
+
+impl Functions {
+    /// The functions over a database in which the samples' file is registered and its object has arrived.
+    async fn new(spec: (millrace_core::definition::SpecKind, &str), csv: &str) -> Option<Self> {
+        let database = Database::new()?;
+        specs::create_attendance(&database.owner_store()).await;
+        let road = Road::new(database.app());
+        let version = NewVersion {
+            spec,
+            file_name: "a.csv",
+            mode: Mode::New,
+            file_id: None,
+            new_file_id: FILE.parse().unwrap(),
+            client_id: "tests",
+            idempotency: None,
+        };
+        let BeginVersion::Created(begun) = database.store().begin_version(&version).await.unwrap() else {
+            panic!("not created")
+        };
+        road.landing.put(&object_key::upload(begun.file), csv);
+        Some(Self {
+            road,
+            file: begun.file,
+            database,
+        })
+    }
+
+    fn queues(&self) -> (Arc<dyn MessageSender>, Arc<Queues>) {
+        let sender: Arc<dyn MessageSender> = self.road.queues.clone();
+        (
+            sender,
+            Arc::new(Queues::new(&Connection::new(), QueueUrls::default())),
+        )
+    }
+
+    fn collections(&self) -> Arc<dyn ObjectStore> {
+        Arc::new(self.road.collections.clone())
+    }
+
+    async fn csv_ingest(&self, trigger: SqsEvent, chunk_bytes: u64) -> SqsBatchResponse {
+        let (sender, queues) = self.queues();
+        let deps = millrace_fn_csv_ingest::deps::Deps {
+            store: self.database.store(),
+            landing: Arc::new(self.road.landing.clone()),
+            collections: self.collections(),
+            sender,
+            queues,
+            chunk_bytes,
+            reminder_delay_seconds: 60,
+        };
+        millrace_fn_csv_ingest::handler::handle(trigger, &deps).await
+    }
+
+    async fn perf_worker(&self, trigger: SqsEvent) -> SqsBatchResponse {
+        let (sender, queues) = self.queues();
+        let deps = millrace_fn_perf_worker::deps::Deps {
+            store: self.database.store(),
+            collections: self.collections(),
+            sender,
+            queues,
+            reminder_delay_seconds: 60,
+        };
+        millrace_fn_perf_worker::handler::handle(trigger, &deps).await
+    }
+
+    async fn status_updater(&self, trigger: SqsEvent) -> SqsBatchResponse {
+        let (sender, queues) = self.queues();
+        let deps = millrace_fn_status_updater::deps::Deps {
+            store: self.database.store(),
+            sender,
+            queues,
+        };
+        millrace_fn_status_updater::handler::handle(trigger, &deps).await
+    }
+
+    /// The queues that messages went to, reminders left out.
+    fn sent(&self) -> Vec<Queue> {
+        let messages = self.road.queues.all();
+        self.road.queues.purge();
+        let messages = messages.iter().filter(|message| !message.is_reminder());
+        messages.map(|message| message.queue).collect()
+    }
+
+    async fn value(&self, query: &str) -> String {
+        self.database.value(query).await.unwrap_or_default()
+    }
+}
+
+#[tokio::test]
+async fn an_event_file_walks_through_the_functions() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    for repeat in 0..2 {
+        let response = functions.csv_ingest(sample("csv-ingest-upload"), 1_000_000).await;
+        assert_eq!(failed(&response), Vec::<&str>::new());
+        let expected: &[Queue] = if repeat == 0 {
+            &[Queue::Status, Queue::Perf]
+        } else {
+            &[]
+        };
+        assert_eq!(functions.sent(), expected);
+    }
+    assert_eq!(
+        functions.value("select count(*) from operations.outbox").await,
+        "0"
+    );
+    for _ in 0..2 {
+        let response = functions.perf_worker(sample("perf-worker-aggregate")).await;
+        assert_eq!(failed(&response), Vec::<&str>::new());
+        let cells = "select cell_key || ' ' || m1_sum || ' ' || m2_sum from stored.cells_1";
+        assert_eq!(
+            functions.value(cells).await,
+            r#"["2023-01-08","1000000001"] 8 10"#
+        );
+    }
+    assert_eq!(functions.sent(), [Queue::Status]);
+    for name in ["status-updater-facts-changed", "status-updater-reminder"] {
+        let response = functions.status_updater(sample(name)).await;
+        assert_eq!(failed(&response), Vec::<&str>::new());
+        assert_eq!(
+            functions.road.record(functions.file).await.stored_status,
+            "Ready_to_archive"
+        );
+    }
+    assert!(functions.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_file_is_planned_and_its_chunk_validated() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    let response = functions.csv_ingest(sample("csv-ingest-file"), 10).await;
+    assert_eq!(failed(&response), Vec::<&str>::new());
+    // The sample is the very message that the plan sent.
+    let sent: Vec<serde_json::Value> = functions
+        .road
+        .queues
+        .all()
+        .iter()
+        .filter(|message| message.queue == Queue::Chunk)
+        .map(|message| serde_json::from_str(&message.body).unwrap())
+        .collect();
+    let body = sample("csv-ingest-chunk").records[0].body.clone().unwrap();
+    assert_eq!(sent, [serde_json::from_str::<serde_json::Value>(&body).unwrap()]);
+    functions.sent();
+    let response = functions.csv_ingest(sample("csv-ingest-chunk"), 10).await;
+    assert_eq!(failed(&response), Vec::<&str>::new());
+    assert_eq!(functions.sent(), [Queue::Status, Queue::Perf]);
+    assert!(functions.road.record(functions.file).await.facts.validated);
+}
+
+#[tokio::test]
+async fn a_dimension_file_is_loaded() {
+    let Some(functions) = Functions::new(specs::SCHOOLS, SCHOOL_CSV).await else {
+        return;
+    };
+    functions.csv_ingest(sample("csv-ingest-upload"), 1_000_000).await;
+    assert_eq!(functions.sent(), [Queue::Status, Queue::Perf]);
+    let response = functions.perf_worker(sample("perf-worker-load-dimension")).await;
+    assert_eq!(failed(&response), Vec::<&str>::new());
+    assert_eq!(
+        functions
+            .value("select cluster_id from ingestion.dimension_master")
+            .await,
+        "100000006"
+    );
+}
+
+#[tokio::test]
+async fn poison_comes_again_alone() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    functions.csv_ingest(sample("csv-ingest-upload"), 1_000_000).await;
+    let trigger = sample("perf-worker-poison");
+    let poison = trigger.records[0].message_id.clone().unwrap();
+    let response = functions.perf_worker(trigger).await;
+    assert_eq!(failed(&response), [poison.as_str()]);
+    assert_eq!(functions.value("select count(*) from stored.cells_1").await, "1");
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_acknowledged() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    for name in ["csv-ingest-test-event", "csv-ingest-object-created"] {
+        let response = functions.csv_ingest(sample(name), 1_000_000).await;
+        assert_eq!(failed(&response), Vec::<&str>::new(), "{name}");
+    }
+    assert!(!functions.road.record(functions.file).await.facts.received);
+    assert!(functions.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_comes_again_alone() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    functions
+        .database
+        .script("revoke all on ingestion.chunk from millrace_app")
+        .await;
+    let mut trigger = sample("csv-ingest-upload");
+    let failing = trigger.records[0].message_id.clone().unwrap();
+    let good = sample("csv-ingest-test-event").records.remove(0);
+    trigger.records.push(good);
+    trigger.records[1].message_id = Some("good".to_owned());
+    let response = functions.csv_ingest(trigger, 1_000_000).await;
+    assert_eq!(failed(&response), [failing.as_str()]);
+    functions
+        .database
+        .script("grant all on ingestion.chunk to millrace_app")
+        .await;
+    let response = functions.csv_ingest(sample("csv-ingest-upload"), 1_000_000).await;
+    assert_eq!(failed(&response), Vec::<&str>::new());
+    assert!(functions.road.record(functions.file).await.facts.validated);
+}

@@ -1,0 +1,139 @@
+//! Whole roads: triggers and messages in, rows, outbox and statuses out; in order, out of order, twice, with every
+//! call failing once.
+#![cfg(test)]
+
+mod bad_rows;
+mod chunked;
+mod events;
+mod failures;
+mod known_answers;
+mod poison;
+mod repeats;
+mod samples;
+mod workers;
+
+use millrace_core::definition::SpecKind;
+use millrace_core::facts::Mode;
+use millrace_core::ids::FileVersion;
+use millrace_store::Store;
+use millrace_tests::{Database, Road, specs};
+
+/// An event of these tests.
+pub(crate) const SALES: (SpecKind, &str) = (SpecKind::Event, "sales");
+/// Its datasets: one with every function, one with a percentage over a dimension.
+const BY_SHOP: &str = "sales_by_shop";
+pub(crate) const BY_REGION: &str = "share_by_region";
+const SHOPS: (SpecKind, &str) = (SpecKind::Dimension, "shops");
+
+/// A road with the specs of the sales.
+struct Sales {
+    database: Database,
+    road: Road,
+    store: Store,
+}
+
+pub(crate) async fn create_specs(owner: &Store) {
+    let event = specs::event(
+        "sales",
+        &[
+            ("day", "date!"),
+            ("shop", "string"),
+            ("amount", "number"),
+            ("sold", "integer"),
+            ("offered", "integer"),
+        ],
+    );
+    let dimension = specs::dimension("shops", &["shop"], &[("shop", "string!"), ("region", "string")]);
+    let by_shop = specs::dataset(&specs::Dataset {
+        name: BY_SHOP,
+        event: "sales",
+        group_by: &["day", "shop"],
+        functions: &["sum", "count", "min", "max", "avg"],
+        columns: &["amount"],
+        ..specs::Dataset::default()
+    });
+    let by_region = specs::dataset(&specs::Dataset {
+        name: BY_REGION,
+        event: "sales",
+        group_by: &["region"],
+        functions: &["sum"],
+        columns: &["sold", "offered"],
+        percentage: Some(("sum_sold", "sum_offered")),
+        dimension: Some(("shops", "shop")),
+    });
+    for body in [event, dimension, by_shop, by_region] {
+        specs::create(owner, &body).await;
+    }
+}
+
+impl Sales {
+    async fn new() -> Option<Self> {
+        let database = Database::new()?;
+        create_specs(&database.owner_store()).await;
+        Some(Self {
+            road: Road::new(database.app()),
+            store: database.store(),
+            database,
+        })
+    }
+
+    /// The same without the Data API in between, for tests of hundreds of walks.
+    async fn direct() -> Option<Self> {
+        let mut sales = Self::new().await?;
+        sales.begin_anew().await;
+        Some(sales)
+    }
+
+    /// A new road, and no files.
+    async fn begin_anew(&mut self) {
+        self.database.forget_files().await;
+        self.road = Road::new(std::sync::Arc::new(self.database.direct().await));
+    }
+
+    /// Rows behind the event's header.
+    fn csv(rows: &str) -> String {
+        format!("day,shop,amount,sold,offered\n{rows}")
+    }
+
+    async fn send(&self, file_name: &str, mode: Mode, rows: &str) -> FileVersion {
+        self.road.send(SALES, file_name, mode, Self::csv(rows)).await
+    }
+
+    async fn lines(&self, query: &str) -> Vec<String> {
+        let rows = self.database.query(query).await;
+        rows.into_iter().flatten().flatten().collect()
+    }
+
+    /// What readers see of both datasets, and the cells beneath.
+    async fn figures(&self) -> Vec<String> {
+        let mut lines = self
+            .lines(
+                "select concat_ws(' ', cell_key, row_count, m1_count, m1_sum, m1_min, m1_max) \
+                 from stored.cells_1 order by cell_key",
+            )
+            .await;
+        let cells = "select concat_ws(' ', cell_key, row_count, m1_count, m1_sum, m2_count, m2_sum) \
+                     from stored.cells_2 order by cell_key";
+        lines.extend(self.lines(cells).await);
+        let regions = "select concat_ws(' ', region, sum_sold, sum_offered, percentage) \
+                       from ingestion.share_by_region order by region";
+        lines.extend(self.lines(regions).await);
+        lines
+    }
+
+    async fn status(&self, file: FileVersion) -> String {
+        self.road.record(file).await.stored_status
+    }
+
+    /// Nothing is left in the outbox and in the stages.
+    async fn assert_clean(&self) {
+        let leftovers = "select concat((select count(*) from operations.outbox), \
+             (select count(*) from ingestion.contribution_stage), (select count(*) from ingestion.dimension_stage), \
+             (select count(*) from ingestion.contribution where state = 'pending'))";
+        assert_eq!(
+            self.lines(leftovers).await,
+            ["0000"],
+            "outbox, stages, pending contributions"
+        );
+    }
+}
