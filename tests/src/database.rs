@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use millrace_data_api::{Engine, EngineConfig, Limits, StaticSecrets};
+use millrace_data_api::{Clock, Engine, EngineConfig, Limits, StaticSecrets, SystemClock};
 use millrace_fn_migrate::migrate::Migrator;
 use millrace_fn_migrate::migrations::{MIGRATIONS, latest_version};
+use millrace_fn_migrate::patience::Patience;
 use millrace_postgres::{Binaries, Server};
 use millrace_store::{Sql, Store};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -61,14 +62,17 @@ fn template(server: &'static Server) {
 }
 
 async fn migrate(server: &'static Server) {
-    let engine = engine(server, TEMPLATE, Limits::default());
+    let clock = Arc::new(SystemClock::new());
+    let engine = engine(server, TEMPLATE, Limits::default(), clock);
     let locks = MemoryLocks::default();
     let migrator = Migrator {
         sql: Arc::new(EngineSql::new(&engine, OWNER_SECRET, TEMPLATE)),
         locks: &locks,
-        surroundings: &Counter::default(),
         owner: "the harness".to_owned(),
-        deadline_ms: u64::MAX,
+        patience: Patience {
+            timer: &Counter::default(),
+            deadline_ms: u64::MAX,
+        },
     };
     migrator.run(MIGRATIONS, latest_version()).await.unwrap();
     migrator.set_app_password(PASSWORD).await.unwrap();
@@ -80,13 +84,14 @@ fn create(server: &Server, name: &str, template: Option<&str>) {
     server.execute("postgres", &owner).unwrap();
 }
 
-fn engine(server: &Server, database: &str, limits: Limits) -> Engine {
+fn engine(server: &Server, database: &str, limits: Limits, clock: Arc<dyn Clock>) -> Engine {
     let secrets = StaticSecrets::new()
         .with(OWNER_SECRET, OWNER, PASSWORD)
         .with(APP_SECRET, APP, PASSWORD);
     let mut config = EngineConfig::new(server.port(), CLUSTER, database, Arc::new(secrets));
     config.clusters = BTreeMap::from([(CLUSTER.to_owned(), database.to_owned())]);
     config.limits = limits;
+    config.clock = clock;
     Engine::new(config)
 }
 
@@ -105,20 +110,37 @@ impl Database {
     pub fn new() -> Option<Self> {
         let server = postgres()?;
         template(server);
-        Some(Self::create(server, Some(TEMPLATE), Limits::default()))
+        let clock = Arc::new(SystemClock::new());
+        Some(Self::create(server, Some(TEMPLATE), Limits::default(), clock))
     }
 
     /// A database without anything in it, behind a Data API with limits of one's own.
     #[must_use]
     pub fn empty(limits: Limits) -> Option<Self> {
-        Some(Self::create(postgres()?, None, limits))
+        Some(Self::create(
+            postgres()?,
+            None,
+            limits,
+            Arc::new(SystemClock::new()),
+        ))
     }
 
-    fn create(server: &'static Server, template: Option<&str>, limits: Limits) -> Self {
+    /// A database without anything in it, behind a Data API that takes its time from a clock.
+    #[must_use]
+    pub fn empty_at(clock: Arc<dyn Clock>) -> Option<Self> {
+        Some(Self::create(postgres()?, None, Limits::default(), clock))
+    }
+
+    fn create(
+        server: &'static Server,
+        template: Option<&str>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("t_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         create(server, &name, template);
-        let engine = engine(server, &name, limits);
+        let engine = engine(server, &name, limits, clock);
         Self {
             server,
             name,

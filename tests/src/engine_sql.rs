@@ -54,7 +54,9 @@ fn value(field: Field) -> Result<Value, Failure> {
 fn failure(error: ApiError) -> Failure {
     let state = error.sql_state().map(str::to_owned);
     let kind = match state.as_deref() {
-        Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014") => FailureKind::Transient,
+        Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014" | "25P03") => {
+            FailureKind::Transient
+        }
         Some(state) if state.starts_with("08") || state.starts_with("53") => FailureKind::Transient,
         Some("23505" | "42P07") => FailureKind::Conflict,
         Some("42501" | "42P01" | "42703" | "42883" | "3F000") => FailureKind::Configuration,

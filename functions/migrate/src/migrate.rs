@@ -1,20 +1,22 @@
 //! Applying migrations under a lock whose fencing token is checked inside every transaction.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use millrace_app::ports::{Lock, LockStore, Surroundings};
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_app::ports::{Lock, LockStore};
+use millrace_core::failure::Failure;
+use millrace_lambda::telemetry::chain;
 use millrace_sql::statements::split;
-use millrace_store::{Sql, Statement, TransactionId, Value};
+use millrace_store::{Sql, Statement, TransactionId};
 
+pub use crate::lease::LEASE_MS;
+
+use crate::lease::Lease;
+use crate::ledger::Ledger;
 use crate::migrations::Migration;
+use crate::patience::{MayPass, Patience};
 
 const LOCK_ID: &str = "migrations";
-/// How long a lock is held without a sign of life; a transaction of one script fits well into it.
-pub const LEASE_MS: u64 = 30_000;
-const WAIT_BETWEEN_TRIES: Duration = Duration::from_millis(200);
+const PAUSE_BETWEEN_LOOKS_MS: u64 = 500;
 
 /// Why migrations were not applied.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,19 @@ pub enum MigrateError {
     Failed(#[from] Failure),
 }
 
+impl MayPass for MigrateError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed(failure) | Self::Statement { source: failure, .. } => failure.is_transient(),
+            Self::LockHeld | Self::StaleToken(_) | Self::Changed(_) => false,
+        }
+    }
+
+    fn text(&self) -> String {
+        chain(self)
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Migrated {
@@ -61,67 +76,93 @@ pub struct Migrator<'a> {
     pub sql: Arc<dyn Sql>,
     /// The locks table.
     pub locks: &'a dyn LockStore,
-    /// Clock and chance.
-    pub surroundings: &'a dyn Surroundings,
     /// Who runs: unique to this run.
     pub owner: String,
-    /// When to give up waiting, in milliseconds since 1970.
-    pub deadline_ms: u64,
+    /// The clock, and how long to wait for another run or a database that is away.
+    pub patience: Patience<'a>,
 }
 
 impl Migrator<'_> {
-    /// Brings the schema up to a version; a lower one than is there changes nothing.
+    /// Brings the schema up to a version; a lower one than is there changes nothing. A database that is away is waited
+    /// for until the deadline.
     ///
     /// # Errors
     /// [`MigrateError`]; whatever was committed before stays, and the next run goes on from there.
     pub async fn run(&self, migrations: &[Migration], target: u32) -> Result<Migrated, MigrateError> {
-        let mut lock = self.acquire().await?;
-        let result = match self.overtake(&mut lock).await {
-            Ok(()) => self.run_locked(&lock, migrations, target).await,
-            Err(error) => Err(error),
-        };
+        let lock = self.take_lock().await?;
+        let result = self.run_locked(&lock, migrations, target).await;
+        self.release(&lock).await;
+        result
+    }
+
+    /// Gives the application's role its password, under the same lock.
+    ///
+    /// # Errors
+    /// [`MigrateError`]; none of them holds the password.
+    pub async fn set_app_password(&self, password: &str) -> Result<(), MigrateError> {
+        let lock = self.take_lock().await?;
+        let lease = self.lease(&lock);
+        let set = || self.set_app_password_once(&lease, password);
+        let result = lease.beside(self.patience.insist("app password", set)).await;
+        self.release(&lock).await;
+        result
+    }
+
+    async fn take_lock(&self) -> Result<Lock, MigrateError> {
+        let lock = self.acquire().await?;
+        match self.overtake(&lock).await {
+            Ok(Some(advanced)) => Ok(advanced),
+            Ok(None) => Ok(lock),
+            Err(error) => {
+                self.release(&lock).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn release(&self, lock: &Lock) {
         // A lock that cannot be let go ends with its lease.
-        if let Err(failure) = self.locks.release(&lock).await {
+        if let Err(failure) = self.locks.release(lock).await {
             tracing::warn!(error = %failure, "the lock could not be released");
         }
-        result
+    }
+
+    fn ledger(&self) -> Ledger<'_> {
+        Ledger { sql: &*self.sql }
+    }
+
+    fn lease<'l>(&'l self, lock: &'l Lock) -> Lease<'l> {
+        Lease::new(lock, self.locks, self.patience.timer)
     }
 
     async fn acquire(&self) -> Result<Lock, MigrateError> {
         loop {
-            let now_ms = self.surroundings.now_ms();
-            if let Some(lock) = self.locks.acquire(LOCK_ID, &self.owner, now_ms, LEASE_MS).await? {
+            let acquire = || {
+                let now_ms = self.patience.timer.now_ms();
+                self.locks.acquire(LOCK_ID, &self.owner, now_ms, LEASE_MS)
+            };
+            if let Some(lock) = self.patience.insist("lock", acquire).await? {
                 return Ok(lock);
             }
-            if now_ms >= self.deadline_ms {
+            if !self.patience.pause(PAUSE_BETWEEN_LOOKS_MS).await {
                 return Err(MigrateError::LockHeld);
             }
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "DynamoDB has no way to wait for an item"
-            )]
-            tokio::time::sleep(WAIT_BETWEEN_TRIES).await;
         }
     }
 
     /// A locks table that was restored from a backup counts from an older token than the database has seen: whoever
     /// holds the lock now goes on from there. A holder that was replaced cannot, since the lock is not its own.
-    async fn overtake(&self, lock: &mut Lock) -> Result<(), MigrateError> {
-        self.prepare().await?;
-        let text = "select token from operations.fence where lock_id = cast(:lock_id as text)";
-        let rows = self
-            .sql
-            .execute(&Statement::new(text).bind("lock_id", LOCK_ID))
-            .await?;
-        let Some(Value::Long(seen)) = rows.into_first_value() else {
-            return Ok(());
-        };
-        let seen = u64::try_from(seen).unwrap_or(0);
-        if seen > lock.fencing_token {
-            let advanced = self.locks.advance(lock, seen).await?;
-            *lock = advanced.ok_or(MigrateError::StaleToken(lock.fencing_token))?;
+    async fn overtake(&self, lock: &Lock) -> Result<Option<Lock>, MigrateError> {
+        let ledger = self.ledger();
+        let seen = self.patience.insist("fence", || ledger.seen_token(LOCK_ID));
+        let seen = self.lease(lock).beside(seen).await?;
+        if seen <= lock.fencing_token {
+            return Ok(None);
         }
-        Ok(())
+        let advanced = self.locks.advance(lock, seen).await?;
+        advanced
+            .map(Some)
+            .ok_or(MigrateError::StaleToken(lock.fencing_token))
     }
 
     /// Applies what is missing, holding a lock.
@@ -134,8 +175,21 @@ impl Migrator<'_> {
         migrations: &[Migration],
         target: u32,
     ) -> Result<Migrated, MigrateError> {
-        self.prepare().await?;
-        let known = self.applied().await?;
+        let lease = self.lease(lock);
+        lease.beside(self.apply_missing(&lease, migrations, target)).await
+    }
+
+    async fn apply_missing(
+        &self,
+        lease: &Lease<'_>,
+        migrations: &[Migration],
+        target: u32,
+    ) -> Result<Migrated, MigrateError> {
+        let ledger = self.ledger();
+        let known = self
+            .patience
+            .insist("applied migrations", || ledger.applied())
+            .await?;
         let from = known.keys().next_back().copied().unwrap_or(0);
         let mut done = Migrated {
             from,
@@ -144,18 +198,16 @@ impl Migrator<'_> {
         };
         for migration in migrations {
             match known.get(&migration.version) {
-                Some(checksum) if *checksum != migration.checksum() => {
-                    return Err(MigrateError::Changed(migration.version));
-                }
-                Some(_) => {}
+                Some(recorded) => migration.check(&recorded.checksum)?,
                 None if migration.version <= target => {
-                    let now_ms = self.surroundings.now_ms();
-                    if !self.locks.renew(lock, now_ms, LEASE_MS).await? {
-                        return Err(MigrateError::StaleToken(lock.fencing_token));
-                    }
-                    self.apply(lock, migration).await?;
+                    let apply = || self.apply(lease, migration);
+                    let token = self.patience.insist("migration", apply).await?;
                     done.to = migration.version;
-                    done.applied.push(migration.version);
+                    let is_ours = token == lease.lock.fencing_token;
+                    tracing::info!(migration.version, migration.name, is_ours, "migration applied");
+                    if is_ours {
+                        done.applied.push(migration.version);
+                    }
                 }
                 None => {}
             }
@@ -163,64 +215,49 @@ impl Migrator<'_> {
         Ok(done)
     }
 
-    /// What the migrations themselves need; repeats change nothing.
-    async fn prepare(&self) -> Result<(), Failure> {
-        for text in [
-            "create schema if not exists operations",
-            "create table if not exists operations.migration (version integer primary key, name text not null, \
-             checksum text not null, fencing_token bigint not null, applied_at timestamptz not null default now())",
-            "create table if not exists operations.fence (lock_id text primary key, token bigint not null)",
-        ] {
-            self.sql.execute(&Statement::new(text)).await?;
-        }
-        let insert = "insert into operations.fence values (cast(:lock_id as text), 0) on conflict do nothing";
-        self.sql
-            .execute(&Statement::new(insert).bind("lock_id", LOCK_ID))
-            .await
-            .map(|_| ())
-    }
-
-    async fn applied(&self) -> Result<BTreeMap<u32, String>, Failure> {
-        let text = "select version, checksum from operations.migration order by version";
-        let rows = self.sql.execute(&Statement::new(text)).await?;
-        let known = rows
-            .rows
-            .into_iter()
-            .filter_map(|row| match <[Value; 2]>::try_from(row) {
-                Ok([Value::Long(version), Value::Text(checksum)]) => {
-                    Some((u32::try_from(version).ok()?, checksum))
-                }
-                _ => None,
-            });
-        Ok(known.collect())
-    }
-
-    async fn apply(&self, lock: &Lock, migration: &Migration) -> Result<(), MigrateError> {
+    /// Applies a script, or finds it applied; the token under which it was.
+    async fn apply(&self, lease: &Lease<'_>, migration: &Migration) -> Result<u64, MigrateError> {
+        lease.check().await?;
         let transaction = self.sql.begin().await?;
-        match self.apply_in(&transaction, lock, migration).await {
-            Ok(()) => {
-                self.sql.commit(&transaction).await?;
-                tracing::info!(migration.version, migration.name, "migration applied");
-                Ok(())
-            }
-            Err(error) => {
-                // The first error is the one to report; the transaction ends by itself if this one fails too.
-                let _ = self.sql.rollback(&transaction).await;
-                Err(error)
-            }
+        let applied = self.apply_in(&transaction, lease, migration).await;
+        self.end(&transaction, lease, applied).await
+    }
+
+    /// Commits what went well while the lock was ours, and takes everything else back.
+    async fn end<T>(
+        &self,
+        transaction: &TransactionId,
+        lease: &Lease<'_>,
+        result: Result<T, MigrateError>,
+    ) -> Result<T, MigrateError> {
+        let commit = async {
+            let done = result?;
+            lease.check().await?;
+            self.sql.commit(transaction).await?;
+            Ok(done)
+        };
+        let ended = commit.await;
+        if ended.is_err() {
+            // Also after a commit that failed, which may not have been reached: an open transaction would be in our own
+            // way. The first error is the one to report; the transaction ends by itself if this one fails too.
+            let _ = self.sql.rollback(transaction).await;
         }
+        ended
     }
 
     async fn apply_in(
         &self,
         transaction: &TransactionId,
-        lock: &Lock,
+        lease: &Lease<'_>,
         migration: &Migration,
-    ) -> Result<(), MigrateError> {
-        self.take_fence(transaction, lock).await?;
+    ) -> Result<u64, MigrateError> {
         let version = migration.version;
-        let statements = split(migration.script);
-        for statement in statements {
+        self.ledger().take_fence(transaction, lease.lock).await?;
+        if let Some(token) = self.ledger().find(transaction, migration).await? {
+            return Ok(token);
+        }
+        for statement in split(migration.script) {
+            lease.check().await?;
             let line = statement.line;
             self.sql
                 .execute(&Statement::new(statement.text).within(transaction))
@@ -231,55 +268,21 @@ impl Migrator<'_> {
                     source,
                 })?;
         }
-        let insert = Statement::new(
-            "insert into operations.migration (version, name, checksum, fencing_token) values \
-             (cast(:version as integer), cast(:name as text), cast(:checksum as text), cast(:token as bigint))",
-        );
-        let bound = insert
-            .bind("version", version)
-            .bind("name", migration.name)
-            .bind("checksum", migration.checksum())
-            .bind("token", lock.fencing_token);
-        self.sql.execute(&bound.within(transaction)).await?;
-        Ok(())
+        self.ledger().record(transaction, migration, lease.lock).await?;
+        Ok(lease.lock.fencing_token)
     }
 
-    /// Refuses to go on when a newer holder has written; keeps the row locked until the transaction ends.
-    async fn take_fence(&self, transaction: &TransactionId, lock: &Lock) -> Result<(), MigrateError> {
-        let statement = Statement::new(
-            "update operations.fence set token = cast(:token as bigint) where lock_id = cast(:lock_id as text) \
-             and token <= cast(:token as bigint) returning token",
-        );
-        let bound = statement
-            .bind("token", lock.fencing_token)
-            .bind("lock_id", lock.lock_id.as_str());
-        let rows = self.sql.execute(&bound.within(transaction)).await?;
-        match rows.into_first_value() {
-            Some(_) => Ok(()),
-            None => Err(MigrateError::StaleToken(lock.fencing_token)),
-        }
-    }
-
-    /// Gives the application's role its password.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn set_app_password(&self, password: &str) -> Result<(), Failure> {
-        let text = "select operations.set_app_password(cast(:password as text))::text";
-        self.sql
-            .execute(&Statement::new(text).bind("password", password))
-            .await
-            .map(|_| ())
-    }
-}
-
-/// Whether a run may be tried again as it is.
-#[must_use]
-pub fn is_transient(error: &MigrateError) -> bool {
-    match error {
-        MigrateError::Failed(failure) | MigrateError::Statement { source: failure, .. } => {
-            failure.kind == FailureKind::Transient
-        }
-        _ => false,
+    async fn set_app_password_once(&self, lease: &Lease<'_>, password: &str) -> Result<(), MigrateError> {
+        lease.check().await?;
+        let transaction = self.sql.begin().await?;
+        let set = async {
+            self.ledger().take_fence(&transaction, lease.lock).await?;
+            let text = "select operations.set_app_password(cast(:password as text))::text";
+            let statement = Statement::new(text).bind("password", password);
+            self.sql.execute(&statement.within(&transaction)).await?;
+            Ok(())
+        };
+        let set = set.await;
+        self.end(&transaction, lease, set).await
     }
 }

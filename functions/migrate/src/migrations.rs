@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::migrate::MigrateError;
+
 /// A numbered SQL script.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
@@ -21,6 +23,17 @@ impl Migration {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+
+    /// Refuses a script that is not the one that was applied.
+    ///
+    /// # Errors
+    /// [`MigrateError::Changed`].
+    pub(crate) fn check(&self, applied_checksum: &str) -> Result<(), MigrateError> {
+        if self.checksum() == applied_checksum {
+            return Ok(());
+        }
+        Err(MigrateError::Changed(self.version))
     }
 }
 

@@ -182,9 +182,12 @@ fn sql_state(message: &str) -> Option<&str> {
 
 fn sql_state_kind(state: &str) -> FailureKind {
     match (&state[..2], state) {
-        ("08" | "53", _) | (_, "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014") => {
-            FailureKind::Transient
-        }
+        ("08" | "53", _)
+        | (
+            _,
+            // the last: it ended a transaction whose holder was silent
+            "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014" | "25P03",
+        ) => FailureKind::Transient,
         (_, "23505" | "42P07") => FailureKind::Conflict,
         ("28" | "3D", _) | (_, "42501" | "42P01" | "42703" | "42883" | "3F000") => FailureKind::Configuration,
         _ => FailureKind::Invalid,
@@ -220,6 +223,8 @@ mod tests {
             ("40P01", FailureKind::Transient),
             ("57P03", FailureKind::Transient),
             ("08006", FailureKind::Transient),
+            ("25P03", FailureKind::Transient),
+            ("55P03", FailureKind::Transient),
             ("23505", FailureKind::Conflict),
             ("42501", FailureKind::Configuration),
             ("28P01", FailureKind::Configuration),

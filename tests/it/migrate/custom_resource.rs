@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use millrace_fn_migrate::config::Config;
-use millrace_fn_migrate::custom_resource::{PHYSICAL_RESOURCE_ID, Request, RequestType};
+use millrace_fn_migrate::custom_resource::{Envelope, PHYSICAL_RESOURCE_ID};
 use millrace_fn_migrate::handler::handle;
 use millrace_tests::repository;
 use serde_json::{Value, json};
@@ -15,20 +15,16 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn request(name: &str) -> Request {
-    serde_json::from_value(sample(name)).unwrap()
+fn envelope(payload: &Value) -> Envelope {
+    Envelope::of(payload).unwrap()
 }
 
 #[test]
 fn answers_have_cloudformations_shape() {
-    for (name, kind) in [
-        ("migrate-create", RequestType::Create),
-        ("migrate-update", RequestType::Update),
-        ("migrate-delete", RequestType::Delete),
-    ] {
-        let (payload, request) = (sample(name), request(name));
-        assert_eq!(request.request_type, kind);
-        let good = serde_json::to_value(request.answer(Ok(json!({ "SchemaVersion": "5" })))).unwrap();
+    for name in ["migrate-create", "migrate-update", "migrate-delete"] {
+        let payload = sample(name);
+        let envelope = envelope(&payload);
+        let good = serde_json::to_value(envelope.answer(Ok(json!({ "SchemaVersion": "5" })))).unwrap();
         assert_eq!(
             good,
             json!({
@@ -42,20 +38,33 @@ fn answers_have_cloudformations_shape() {
             .as_str()
             .unwrap_or(PHYSICAL_RESOURCE_ID);
         assert_eq!(good["PhysicalResourceId"], name);
-        let bad = serde_json::to_value(request.answer(Err("why".to_owned()))).unwrap();
+        let bad = serde_json::to_value(envelope.answer(Err("why".to_owned()))).unwrap();
         assert_eq!(
             (&bad["Status"], &bad["Reason"]),
             (&json!("FAILED"), &json!("why"))
         );
-        assert!(bad.to_string().len() < 4096, "CloudFormation takes at most 4 KiB");
     }
 }
 
 #[test]
-fn properties_are_texts() {
-    let request = request("migrate-create");
-    assert!(request.resource_properties.target_version.parse::<u32>().is_ok());
-    assert_eq!(request.resource_properties.seed, "false");
+fn reasons_are_cut_so_that_cloudformation_takes_them() {
+    let envelope = envelope(&sample("migrate-update"));
+    for (long, most) in [
+        ("e", 1_001),
+        ("\"", 1_001),
+        ("é", 170),
+        ("\u{1}", 170),
+        ("𝄞", 170),
+    ] {
+        let answer = envelope.answer(Err(long.repeat(100_000)));
+        let size = serde_json::to_vec(&answer).unwrap().len();
+        assert!(size < 4_096, "{size} bytes of {long:?}");
+        let characters = answer.reason.chars().count();
+        assert!((160..=most).contains(&characters), "{characters} of {long:?}");
+        assert!(answer.reason.starts_with(long) && answer.reason.ends_with('…'));
+    }
+    let whole = "e".repeat(1_000);
+    assert_eq!(envelope.answer(Err(whole.clone())).reason, whole);
 }
 
 /// Takes one PUT and hands its head and body out.
@@ -96,28 +105,87 @@ fn config(stage: &str) -> Config {
     Config::from_vars(&lookup).unwrap()
 }
 
-#[tokio::test]
-async fn a_delete_is_answered_without_a_database() {
+/// What a request is answered, sent as CloudFormation's and changed before.
+async fn answered(name: &str, stage: &str, deadline_ms: u64, change: impl FnOnce(&mut Value)) -> Value {
     let (url, taker) = answer_taker();
-    let mut payload = sample("migrate-delete");
+    let mut payload = sample(name);
+    change(&mut payload);
     payload["ResponseURL"] = url.into();
-    handle(&config("dev"), payload.clone(), u64::MAX).await.unwrap();
+    handle(&config(stage), payload.clone(), deadline_ms)
+        .await
+        .unwrap();
     let (head, body) = taker.join().unwrap();
     assert!(head.starts_with("put /answer?signature=x"), "{head}");
-    assert_eq!(
-        (&body["Status"], &body["RequestId"]),
-        (&json!("SUCCESS"), &payload["RequestId"])
-    );
+    assert_eq!(body["RequestId"], payload["RequestId"]);
+    body
+}
+
+#[tokio::test]
+async fn a_delete_is_answered_without_a_database() {
+    let body = answered("migrate-delete", "dev", u64::MAX, |_| {}).await;
+    assert_eq!(body["Status"], "SUCCESS");
+    let unreadable = |payload: &mut Value| payload["ResourceProperties"] = "gone".into();
+    let body = answered("migrate-delete", "dev", u64::MAX, unreadable).await;
+    assert_eq!(body["Status"], "SUCCESS", "or the stack could never be deleted");
 }
 
 #[tokio::test]
 async fn seeding_production_is_refused_and_told() {
-    let (url, taker) = answer_taker();
-    let mut payload = sample("migrate-create");
-    payload["ResponseURL"] = url.into();
-    payload["ResourceProperties"]["Seed"] = "true".into();
-    handle(&config("prod"), payload, u64::MAX).await.unwrap();
-    let (_, body) = taker.join().unwrap();
+    let seeded = |payload: &mut Value| payload["ResourceProperties"]["Seed"] = "true".into();
+    let body = answered("migrate-create", "prod", u64::MAX, seeded).await;
     assert_eq!(body["Status"], "FAILED");
     assert!(body["Reason"].as_str().unwrap().contains("prod"), "{body}");
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_answered() {
+    for (member, value, why) in [
+        ("/RequestType", json!("Replace"), "unknown variant `Replace`"),
+        ("/RequestType", json!(7), "cannot be read"),
+        ("/ResourceProperties", json!({}), "TargetVersion"),
+        ("/ResourceProperties", Value::Null, "cannot be read"),
+        ("/ResourceProperties/TargetVersion", json!(1), "cannot be read"),
+        (
+            "/ResourceProperties/TargetVersion",
+            json!("one"),
+            "TargetVersion is no version",
+        ),
+        (
+            "/ResourceProperties/TargetVersion",
+            json!("-1"),
+            "TargetVersion is no version",
+        ),
+    ] {
+        let change = |payload: &mut Value| *payload.pointer_mut(member).unwrap() = value.clone();
+        let body = answered("migrate-create", "dev", u64::MAX, change).await;
+        assert_eq!(body["Status"], "FAILED", "{member} {value}");
+        assert!(body["Reason"].as_str().unwrap().contains(why), "{body}");
+    }
+    let nameless = |payload: &mut Value| {
+        payload.as_object_mut().unwrap().remove("RequestType");
+    };
+    let body = answered("migrate-create", "dev", u64::MAX, nameless).await;
+    assert_eq!(body["Status"], "FAILED");
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_is_answered_before_the_function_ends() {
+    let body = answered("migrate-create", "dev", 0, |_| {}).await;
+    assert_eq!(
+        (&body["Status"], &body["Reason"]),
+        (&json!("FAILED"), &json!("the time was up"))
+    );
+}
+
+#[tokio::test]
+async fn a_call_by_hand_with_members_it_does_not_know_is_refused() {
+    let mut payload = sample("migrate-create");
+    payload.as_object_mut().unwrap().remove("ResponseURL");
+    for payload in [
+        payload,
+        json!({ "target_version": -1 }),
+        json!({ "targetVersion": 1 }),
+    ] {
+        assert!(handle(&config("dev"), payload, u64::MAX).await.is_err());
+    }
 }

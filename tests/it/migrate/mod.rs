@@ -4,15 +4,22 @@
 mod custom_resource;
 mod fence;
 mod killed;
+mod lease;
+mod password;
 mod runs;
+mod takeover;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_app::ports::LockStore;
+use async_trait::async_trait;
+use millrace_app::ports::{LockStore, Surroundings};
 use millrace_data_api::Limits;
+use millrace_data_api::control::Scope;
 use millrace_fn_migrate::migrate::Migrator;
 use millrace_fn_migrate::migrations::Migration;
+use millrace_fn_migrate::patience::{Patience, Timer};
 use millrace_store::Sql;
 use millrace_tests::{Counter, Database};
 
@@ -47,15 +54,17 @@ fn database() -> Option<Database> {
 fn migrator<'a>(
     sql: Arc<dyn Sql>,
     locks: &'a dyn LockStore,
-    clock: &'a Counter,
+    clock: &'a dyn Timer,
     owner: &str,
 ) -> Migrator<'a> {
     Migrator {
         sql,
         locks,
-        surroundings: clock,
         owner: owner.to_owned(),
-        deadline_ms: u64::MAX,
+        patience: Patience {
+            timer: clock,
+            deadline_ms: u64::MAX,
+        },
     }
 }
 
@@ -64,4 +73,52 @@ async fn state(database: &Database) -> String {
     let tables = "select concat_ws(' ', (select string_agg(version::text, ',' order by version) from operations.migration), \
                   (select count(*) from pg_class where relname in ('one', 'two') and relkind = 'r'))";
     database.value(tables).await.unwrap_or_default()
+}
+
+/// The first call of which the text holds some words.
+fn first(words: &str) -> Scope {
+    Scope {
+        matching: Some(words.to_owned()),
+        count: Some(1),
+        operation: None,
+    }
+}
+
+/// Whether a call whose text holds some words has come, and was refused with an SQLSTATE if one is given.
+fn has_come(database: &Database, words: &str, sql_state: Option<&str>) -> bool {
+    let requests = database.engine().control().requests(0);
+    requests.iter().any(|request| {
+        request.sql.contains(words) && (sql_state.is_none() || request.sql_state.as_deref() == sql_state)
+    })
+}
+
+/// Returns once a run has found the fence in another one's hands.
+async fn refused_at_the_fence(database: &Database) {
+    while !has_come(database, "for update nowait", Some("55P03")) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A process that has stopped beside its work: its heartbeat never comes.
+struct Breathless<'a>(&'a Counter);
+
+impl Surroundings for Breathless<'_> {
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
+
+    fn random_bytes(&self) -> [u8; 10] {
+        self.0.random_bytes()
+    }
+}
+
+#[async_trait]
+impl Timer for Breathless<'_> {
+    async fn pause(&self, ms: u64) {
+        self.0.pause(ms).await;
+    }
+
+    async fn reach(&self, _: u64) {
+        std::future::pending().await
+    }
 }

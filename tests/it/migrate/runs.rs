@@ -43,10 +43,11 @@ async fn a_holder_that_died_is_replaced_after_its_lease() {
         .unwrap()
         .unwrap();
     let mut waiting = migrator(database.owner(), &locks, &clock, "waiting");
-    waiting.deadline_ms = 1_000;
+    waiting.patience.deadline_ms = 1_000;
     let refused = waiting.run(&SCRIPTS, 3).await;
     assert!(matches!(refused, Err(MigrateError::LockHeld)), "{refused:?}");
     clock.advance(LEASE_MS);
+    waiting.patience.deadline_ms = u64::MAX;
     assert_eq!(waiting.run(&SCRIPTS, 3).await.unwrap().applied, [1, 2, 3]);
     let token = "select string_agg(distinct fencing_token::text, ',') from operations.migration";
     assert_eq!(database.value(token).await.as_deref(), Some("2"));
@@ -136,18 +137,6 @@ async fn a_restored_locks_table_goes_on_from_the_databases_token() {
             .as_deref(),
         Some("t")
     );
-}
-
-#[tokio::test]
-async fn the_apps_password_is_set_and_set_again() {
-    let Some(database) = Database::new() else { return };
-    let (locks, clock) = (MemoryLocks::default(), Counter::default());
-    let migrator = migrator(database.owner(), &locks, &clock, "a");
-    // The one that it has, since the role is shared by all databases of the server.
-    for _ in 0..2 {
-        migrator.set_app_password(database.app_password()).await.unwrap();
-    }
-    assert!(database.store().schema_version().await.unwrap().is_some());
 }
 
 #[tokio::test]
