@@ -2,15 +2,16 @@
 
 use super::{files, text};
 
-const PURE: [&str; 5] = ["core", "sql", "spec", "table", "aggregate"];
+const PURE: [&str; 6] = ["core", "sql", "spec", "table", "aggregate", "pdf"];
 
 /// What each crate may depend on, of ours.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
     ("shared/spec", &["core"]),
     ("shared/table", &["core"]),
     ("shared/aggregate", &["core", "table"]),
+    ("shared/pdf", &["core"]),
     ("shared/store", &["core", "sql"]),
     ("shared/app", &["core", "table", "aggregate", "store"]),
     ("shared/aws", &["core", "store", "app"]),
