@@ -3,6 +3,7 @@
 mod flow;
 mod migrate;
 mod oracle;
+mod pdf;
 mod stack;
 mod store;
 mod template;

@@ -57,10 +57,11 @@ fn document(seed: u64) -> Document {
         heading("Change", Alignment::Number),
     ];
     let rows = (0..ROWS).map(|row| figures.row(row)).collect();
-    let bars = (0..12).map(|bar| Bar {
+    let bars = (0..25).map(|bar| Bar {
         label: format!("Region {bar:02}"),
         value: figures.decimal(1_000_000, 2),
     });
+    let sources = (1..=9).map(|source| format!("source_{source}.csv, version {}\n", seed % 9 + source));
     let fact = |label: &str, value: String| Fact {
         label: label.to_owned(),
         value,
@@ -71,10 +72,7 @@ fn document(seed: u64) -> Document {
             fact("Dataset", "attendance_by_region".to_owned()),
             fact("As of", "2026-11-21 04:00:00 UTC".to_owned()),
             fact("Filters", format!("year = {}", 2000 + seed % 27)),
-            fact(
-                "Source versions",
-                format!("attendance.csv, version {}", seed % 9 + 1),
-            ),
+            fact("Source versions", sources.collect()),
         ],
         chart: Some(BarChart {
             caption: "Pupils, by region".to_owned(),

@@ -102,7 +102,7 @@ pub(crate) fn draw(flow: &mut Flow, chart: &PreparedChart<'_>) -> Result<(), Ren
         flow.skip(frame.pitch);
     }
     let zero = frame.x(axis.place_of_tick(0));
-    flow.rule(Color::INK, 0.8, (zero, -height), (zero, 2.5));
+    flow.bar(Color::INK, zero - 0.4, -height, 0.8, height + 2.5);
     flow.skip(TICK.leading() + GAP + 6.0);
     Ok(())
 }
@@ -162,6 +162,6 @@ fn draw_bar(flow: &mut Flow, frame: &Frame, axis: &Axis, label: &str, value: &Va
     };
     let (left, width) = (zero.min(end), (end - zero).abs());
     if width > 0.0 {
-        flow.fill(color, left, (frame.pitch - thickness) / 2.0, width, thickness);
+        flow.bar(color, left, (frame.pitch - thickness) / 2.0, width, thickness);
     }
 }

@@ -80,11 +80,19 @@ impl Flow {
         }
     }
 
-    /// Fills a rectangle of the last page, from how far it is filled.
-    pub(crate) fn fill(&mut self, color: Color, left: f32, below: f32, width: f32, height: f32) {
+    /// Fills a rectangle of the last page behind the rules, from how far it is filled.
+    pub(crate) fn band(&mut self, color: Color, left: f32, below: f32, width: f32, height: f32) {
         let top = self.y + below;
         if let Some(page) = self.pages.last_mut() {
-            page.fill(color, left, top, width, height);
+            page.band(color, left, top, width, height);
+        }
+    }
+
+    /// The same in front of the rules.
+    pub(crate) fn bar(&mut self, color: Color, left: f32, below: f32, width: f32, height: f32) {
+        let top = self.y + below;
+        if let Some(page) = self.pages.last_mut() {
+            page.bar(color, left, top, width, height);
         }
     }
 

@@ -145,8 +145,9 @@ impl PageSize {
 /// A page.
 pub(crate) struct Page {
     size: PageSize,
-    fills: Vec<(Color, Polygon)>,
+    bands: Vec<(Color, Polygon)>,
     rules: Vec<(Color, f32, Polygon)>,
+    bars: Vec<(Color, Polygon)>,
     pen: Pen,
 }
 
@@ -154,21 +155,23 @@ impl Page {
     pub(crate) fn new(size: PageSize) -> Self {
         Self {
             size,
-            fills: Vec::new(),
+            bands: Vec::new(),
             rules: Vec::new(),
+            bars: Vec::new(),
             pen: Pen::default(),
         }
     }
 
-    /// Fills a rectangle.
-    pub(crate) fn fill(&mut self, color: Color, left: f32, top: f32, width: f32, height: f32) {
-        let (right, bottom) = (left + width, top + height);
-        let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
-        let ring = self.ring(&corners);
-        match self.fills.iter_mut().find(|(known, _)| *known == color) {
-            Some((_, path)) => path.rings.push(ring),
-            None => self.fills.push((color, path(PaintMode::Fill, ring))),
-        }
+    /// Fills a rectangle behind the rules.
+    pub(crate) fn band(&mut self, color: Color, left: f32, top: f32, width: f32, height: f32) {
+        let ring = self.rectangle(left, top, width, height);
+        fill(&mut self.bands, color, ring);
+    }
+
+    /// Fills a rectangle in front of the rules.
+    pub(crate) fn bar(&mut self, color: Color, left: f32, top: f32, width: f32, height: f32) {
+        let ring = self.rectangle(left, top, width, height);
+        fill(&mut self.bars, color, ring);
     }
 
     /// Draws a straight line.
@@ -187,6 +190,11 @@ impl Page {
             .write(faces, style, x, hundredths(self.size.height - y), text);
     }
 
+    fn rectangle(&self, left: f32, top: f32, width: f32, height: f32) -> PolygonRing {
+        let (right, bottom) = (left + width, top + height);
+        self.ring(&[(left, top), (right, top), (right, bottom), (left, bottom)])
+    }
+
     fn ring(&self, corners: &[(f32, f32)]) -> PolygonRing {
         let point = |&(x, y): &(f32, f32)| LinePoint {
             p: Point {
@@ -203,15 +211,13 @@ impl Page {
     /// The page as `printpdf` takes it; which characters it uses is noted in `levels`.
     pub(crate) fn finish(self, levels: &mut Levels) -> PdfPage {
         let mut ops = Vec::new();
-        for (color, polygon) in self.fills {
-            ops.push(Op::SetFillColor { col: color.pdf() });
-            ops.push(Op::DrawPolygon { polygon });
-        }
+        draw_filled(&mut ops, self.bands);
         for (color, thickness, polygon) in self.rules {
             ops.push(Op::SetOutlineColor { col: color.pdf() });
             ops.push(Op::SetOutlineThickness { pt: Pt(thickness) });
             ops.push(Op::DrawPolygon { polygon });
         }
+        draw_filled(&mut ops, self.bars);
         self.pen.finish(&mut ops, levels);
         let sheet = || Rect::from_wh(Pt(self.size.width), Pt(self.size.height));
         PdfPage {
@@ -220,6 +226,21 @@ impl Page {
             crop_box: sheet(),
             ops,
         }
+    }
+}
+
+/// Adds to the path of a color: one operation draws all of it.
+fn fill(paths: &mut Vec<(Color, Polygon)>, color: Color, ring: PolygonRing) {
+    match paths.iter_mut().find(|(known, _)| *known == color) {
+        Some((_, path)) => path.rings.push(ring),
+        None => paths.push((color, path(PaintMode::Fill, ring))),
+    }
+}
+
+fn draw_filled(ops: &mut Vec<Op>, paths: Vec<(Color, Polygon)>) {
+    for (color, polygon) in paths {
+        ops.push(Op::SetFillColor { col: color.pdf() });
+        ops.push(Op::DrawPolygon { polygon });
     }
 }
 

@@ -97,7 +97,7 @@ impl Drawing<'_, '_> {
         let (style, height) = (self.layout.heading, self.heading_height());
         self.top = self.flow.y();
         self.flow
-            .fill(Color::BAND, PageSize::SIDE, 0.0, self.layout.width(), height);
+            .band(Color::BAND, PageSize::SIDE, 0.0, self.layout.width(), height);
         let face = self.flow.faces().of(style.weight);
         for line in 0..self.heading_lines {
             let below = self.layout.pad_y() + wide(line) * style.leading();

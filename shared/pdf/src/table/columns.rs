@@ -79,7 +79,7 @@ const LONGEST_NUMBER: u32 = 24_000;
 /// Beyond this a text column does not ask for more.
 const FULL: u32 = 60_000;
 /// What a column gets at most when there is room left.
-const EXTRA: f32 = 16.0;
+const EXTRA: f32 = 40.0;
 
 /// How generous a layout is.
 #[derive(Clone, Copy, PartialEq)]
