@@ -230,10 +230,7 @@ fn what_cannot_be_shown_is_refused_with_a_code() {
     assert_eq!(code(&cells), "document_too_many_cells");
 
     let lines = "\n".repeat(MAX_TEXT_BYTES - 1) + "x";
-    assert_eq!(
-        code(&of_texts(&vec![lines.as_str(); 12])),
-        "document_too_many_pages"
-    );
+    assert_eq!(code(&of_texts(&[lines.as_str(); 12])), "document_too_many_pages");
 }
 
 #[test]
