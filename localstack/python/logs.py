@@ -34,6 +34,8 @@ def main():
         except ClientError as error:
             if "ResourceNotFound" not in str(error):
                 raise
+            if "--follow" not in options:
+                print("nothing was logged yet", file=sys.stderr)
         if "--follow" not in options:
             return
         time.sleep(0.5)

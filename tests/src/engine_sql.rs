@@ -1,11 +1,11 @@
 //! The store's `Sql` over the Data API in process: as strict as the service, without a socket in between.
 
 use async_trait::async_trait;
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::Failure;
 use millrace_data_api::Engine;
 use millrace_data_api::api::{
-    ApiError, ApiErrorKind, BeginTransactionRequest, CommitTransactionRequest, ExecuteStatementRequest,
-    Field, RollbackTransactionRequest, SqlParameter,
+    ApiError, BeginTransactionRequest, CommitTransactionRequest, ExecuteStatementRequest, Field,
+    RollbackTransactionRequest, SqlParameter,
 };
 use millrace_store::{Rows, Sql, Statement, TransactionId, Value};
 
@@ -50,31 +50,9 @@ fn value(field: Field) -> Result<Value, Failure> {
     }
 }
 
-/// As `millrace_aws::DataApi` maps the service's exceptions.
+/// As the adapter of the service maps its exceptions.
 fn failure(error: ApiError) -> Failure {
-    let state = error.sql_state().map(str::to_owned);
-    let kind = match state.as_deref() {
-        Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014" | "25P03") => {
-            FailureKind::Transient
-        }
-        Some(state) if state.starts_with("08") || state.starts_with("53") => FailureKind::Transient,
-        Some("23505" | "42P07") => FailureKind::Conflict,
-        Some("42501" | "42P01" | "42703" | "42883" | "3F000") => FailureKind::Configuration,
-        Some(_) => FailureKind::Invalid,
-        None => match error.kind {
-            ApiErrorKind::AccessDenied
-            | ApiErrorKind::Forbidden
-            | ApiErrorKind::SecretsError
-            | ApiErrorKind::InvalidSecret
-            | ApiErrorKind::HttpEndpointNotEnabled
-            | ApiErrorKind::DatabaseNotFound => FailureKind::Configuration,
-            ApiErrorKind::BadRequest | ApiErrorKind::Validation | ApiErrorKind::UnsupportedResult => {
-                FailureKind::Invalid
-            }
-            _ => FailureKind::Transient,
-        },
-    };
-    let detail = state.unwrap_or_else(|| error.kind.name().to_owned());
+    let (kind, detail) = millrace_aws::database_failure(error.kind.name(), &error.message);
     Failure::new(kind, "engine.execute", error).with_detail(detail)
 }
 

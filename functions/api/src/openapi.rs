@@ -109,7 +109,10 @@ impl Rules {
             // A handler's own words win.
             let key = status.to_string();
             if operation["responses"].get(&key).is_none() {
-                operation["responses"][key] = problem(status);
+                operation["responses"][key] = match status {
+                    GATEWAY_REFUSES => gateway_refusal(),
+                    _ => problem(status),
+                };
             }
         }
         sort_responses(operation);
@@ -124,7 +127,7 @@ impl Rules {
     }
 
     fn statuses(&self, path: &str) -> Vec<u16> {
-        let mut statuses = vec![400, 414, 415, 429, 431, 500, 503];
+        let mut statuses = vec![400, 414, 415, GATEWAY_REFUSES, 431, 500, 503];
         if self.access != Access::Public {
             statuses.extend([401, 403]);
         }
@@ -178,7 +181,6 @@ fn meaning(status: u16) -> (&'static str, &'static str) {
             "The body's type or encoding is not taken.",
         ),
         422 => ("invalid_body", "The request can be read and breaks a rule."),
-        429 => ("too_many_requests", "Too many requests; try again later."),
         431 => ("headers_too_large", "The headers are larger than 8 KiB."),
         503 => (
             "temporarily_unavailable",
@@ -186,6 +188,21 @@ fn meaning(status: u16) -> (&'static str, &'static str) {
         ),
         _ => ("internal_error", "A defect of ours, logged."),
     }
+}
+
+/// Too many requests: the gateway says so itself, before any of them reaches us.
+const GATEWAY_REFUSES: u16 = 429;
+
+/// The gateway's own answer: no problem of ours, without a code and without a Retry-After.
+fn gateway_refusal() -> Value {
+    json!({
+        "description": "Too many requests, of all callers together; try again later. The gateway answers this with a body \
+            of its own.",
+        "content": {"application/json": {
+            "schema": {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}},
+            "example": {"message": "Too Many Requests"},
+        }},
+    })
 }
 
 fn problem(status: u16) -> Value {
@@ -200,7 +217,7 @@ fn problem(status: u16) -> Value {
             },
         }},
     });
-    if matches!(status, 429 | 503) {
+    if status == 503 {
         response["headers"] =
             json!({"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}});
     }

@@ -203,7 +203,7 @@ impl From<Failure> for Problem {
                 )
             }
             FailureKind::NotFound | FailureKind::Configuration => {
-                tracing::error!(operation = failure.operation, error = ?failure, "a call is not set up well");
+                tracing::error!(operation = failure.operation, error = %failure, "a call is not set up well");
                 Self::internal()
             }
             FailureKind::Invalid => {

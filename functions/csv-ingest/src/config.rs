@@ -15,6 +15,8 @@ pub struct Config {
     pub landing_bucket: String,
     /// Where parts and row errors go.
     pub collections_bucket: String,
+    /// The ingest queue, for back-offs.
+    pub ingest_queue_url: String,
     /// The chunk queue.
     pub chunk_queue_url: String,
     /// The perf queue.
@@ -40,6 +42,7 @@ impl Config {
             database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
             landing_bucket: variables.text("MILLRACE_LANDING_BUCKET"),
             collections_bucket: variables.text("MILLRACE_COLLECTIONS_BUCKET"),
+            ingest_queue_url: variables.text("MILLRACE_INGEST_QUEUE_URL"),
             chunk_queue_url: variables.text("MILLRACE_CHUNK_QUEUE_URL"),
             perf_queue_url: variables.text("MILLRACE_PERF_QUEUE_URL"),
             status_queue_url: variables.text("MILLRACE_STATUS_QUEUE_URL"),

@@ -35,6 +35,7 @@ impl Deps {
         let queues = Arc::new(Queues::new(
             &connection,
             QueueUrls {
+                ingest: Some(config.ingest_queue_url.clone()),
                 chunk: Some(config.chunk_queue_url.clone()),
                 perf: Some(config.perf_queue_url.clone()),
                 status: Some(config.status_queue_url.clone()),

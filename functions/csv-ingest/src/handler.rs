@@ -5,7 +5,7 @@ use millrace_app::Disposition;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
 use millrace_core::object_key::parse_upload;
-use millrace_lambda::batch::{self, HandleError, Message, decode};
+use millrace_lambda::batch::{self, HandleError, Message};
 use millrace_lambda::s3_event::created_keys;
 use serde::Deserialize;
 
@@ -45,9 +45,7 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
         };
     }
     // Not ours, so it has to be S3's; what is neither goes to the dead-letter queue.
-    let Ok(keys) = created_keys(&message.body) else {
-        return decode::<Work>(&message.body).map(|_| Disposition::Done);
-    };
+    let keys = created_keys(&message.body).map_err(|error| HandleError::Undecodable(error.to_string()))?;
     let mut disposition = Disposition::Done;
     for key in keys {
         let handled = match parse_upload(&key) {

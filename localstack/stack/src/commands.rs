@@ -15,7 +15,7 @@ use crate::instance::Instance;
 use crate::process::{self, Record};
 use crate::status::{ServeState, Serving, Status, process_numbers};
 use crate::workspace::{self, Workspace};
-use crate::{leftovers, prerequisites, screen};
+use crate::{deploy, leftovers, prerequisites, screen};
 
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
 const RESTART_PATIENCE: Duration = Duration::from_secs(60);
@@ -121,19 +121,16 @@ pub(crate) fn logs(
     follow: bool,
 ) -> anyhow::Result<ExitCode> {
     let function = workspace::function(name)?;
-    running(instance)?;
-    let status = Status::read(instance).ok_or_else(|| anyhow!("nothing is deployed yet"))?;
-    let deployed = status
-        .functions
-        .get(function.name)
-        .ok_or_else(|| anyhow!("{name} is not deployed"))?;
+    // Not from status.json, which a deploy writes at its end: the log that tells why one fails is wanted before that.
+    let ports = running(instance)?.ports;
+    let ports = ports.ok_or_else(|| anyhow!("instance {} has no ports", instance.name()))?;
     let found = prerequisites::check(instance.folder())?;
     let environment = Environment::settle(workspace, &found.python, Kind::Run)?;
     let mut command = process::bare_command(&environment.python());
     command
         .arg(workspace.python_folder().join("logs.py"))
-        .arg(&status.endpoint_url)
-        .arg(format!("/aws/lambda/{deployed}"))
+        .arg(ports.endpoint())
+        .arg(deploy::log_group(function))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AWS_EC2_METADATA_DISABLED", "true");
     if follow {

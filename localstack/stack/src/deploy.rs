@@ -17,9 +17,11 @@ use crate::ports::Ports;
 use crate::process;
 use crate::status::{PostgresStatus, Serving, Status, process_numbers};
 use crate::tokens::{self, Token};
-use crate::workspace::{FUNCTIONS, Workspace};
+use crate::workspace::{FUNCTIONS, Function, Workspace};
 use crate::{clock, screen};
 
+/// The stage, part of the names of what is deployed.
+const STAGE: &str = "local";
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How patient the stack is.
@@ -136,7 +138,7 @@ fn request(
         "x86_64"
     };
     let mut parameters = json!({
-        "Stage": "local",
+        "Stage": STAGE,
         "Architecture": architecture,
         "DatabaseClusterArn": cluster_arn(instance),
         "DatabaseName": DATABASE,
@@ -287,6 +289,11 @@ pub(crate) fn describe_loss(instance: &Instance, outcome: &Outcome, had_record: 
             instance.name()
         )
     })
+}
+
+/// Where a function logs, as the template names it.
+pub(crate) fn log_group(function: Function) -> String {
+    format!("/aws/lambda/millrace-{STAGE}-{}", function.name)
 }
 
 /// Whether the instance was deployed before.

@@ -106,7 +106,7 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
         }
     }
     let why = format!("{dataset} kept moving while {file} was to be applied");
-    Err(Failure::new(FailureKind::Transient, "contribute", why))
+    Err(Failure::explained(FailureKind::Transient, "contribute", why))
 }
 
 /// One attempt: stage the differences to what counts now, and apply them.
@@ -265,6 +265,6 @@ fn refused(error: PartialError) -> ContributeError {
     }
 }
 
-fn defect(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::new(FailureKind::Invalid, "contribute", error)
+fn defect(error: impl std::error::Error) -> Failure {
+    Failure::invalid("contribute", error.to_string())
 }

@@ -6,7 +6,7 @@ use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{Envelope, IngestMessage, PerfMessage, Queue, StatusMessage};
 use millrace_store::Store;
-use millrace_store::files::{FileFilter, FileRecord};
+use millrace_store::files::FileRecord;
 
 use crate::outbox::{send_outbox, to_body};
 use crate::ports::MessageSender;
@@ -49,30 +49,45 @@ pub async fn drive_file(
     Ok(sent)
 }
 
-/// Drives every file version on for which something is still to be done.
+/// File versions that are driven on at once, at most.
+pub const DRIVE_PAGE: u32 = 50;
+/// Messages after which a page ends, so that one file that feeds very many datasets stays alone on its page.
+const MOST_MESSAGES: usize = 200;
+
+/// A page of file versions that were driven on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrivenPage {
+    /// The file versions, the newest first.
+    pub driven: Vec<FileVersion>,
+    /// Where the next page starts; none when there is none.
+    pub next: Option<i64>,
+}
+
+/// Drives some of the file versions on for which something is still to be done or to be sent, the newest first; `before`
+/// is where the page before this one ended. The work of a call is bounded, however much there is to be done.
 ///
 /// # Errors
-/// [`Failure`] of the queues or the database.
-pub async fn drive_all(store: &Store, sender: &dyn MessageSender) -> Result<Vec<FileVersion>, Failure> {
-    const PAGE: u32 = 200;
-    let mut driven = Vec::new();
-    for file in store.list_files_with_outbox(10_000).await? {
-        send_outbox(store, sender, file).await?;
-    }
-    let mut filter = FileFilter {
-        open_only: true,
-        limit: PAGE,
-        ..FileFilter::default()
-    };
-    loop {
-        let records = store.list_files(&filter).await?;
-        for record in &records {
-            drive_file(store, sender, record).await?;
-            driven.push(record.file);
+/// [`Failure`] of the queues or the database; what was sent until then was sent.
+pub async fn drive_open(
+    store: &Store,
+    sender: &dyn MessageSender,
+    before: Option<i64>,
+) -> Result<DrivenPage, Failure> {
+    let open = store.list_open_files(before, DRIVE_PAGE).await?;
+    let (mut driven, mut messages) = (Vec::new(), 0);
+    for one in &open {
+        if let Some(record) = store.load_file(one.file).await? {
+            messages += drive_file(store, sender, &record).await?;
         }
-        match records.last() {
-            Some(last) if records.len() == PAGE as usize => filter.before = Some(last.sequence),
-            _ => return Ok(driven),
+        driven.push(one.file);
+        if messages >= MOST_MESSAGES {
+            break;
         }
     }
+    let is_last = driven.len() == open.len() && open.len() < DRIVE_PAGE as usize;
+    let last = driven.len().checked_sub(1).and_then(|at| open.get(at));
+    Ok(DrivenPage {
+        next: last.filter(|_| !is_last).map(|one| one.sequence),
+        driven,
+    })
 }

@@ -4,7 +4,7 @@
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
 use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::Failure;
 use millrace_core::field::Field;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
@@ -387,6 +387,6 @@ impl Output<'_> {
 }
 
 /// Bad data is never an error of the check: this is a defect, or a spec that should not have been taken.
-fn defect(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::new(FailureKind::Invalid, "ingest.check", error)
+fn defect(error: impl std::error::Error) -> Failure {
+    Failure::invalid("ingest.check", error.to_string())
 }

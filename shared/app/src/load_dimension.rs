@@ -38,7 +38,7 @@ pub async fn load_dimension(ports: &PerfPorts<'_>, file: FileVersion) -> Handled
             .await?;
         if outcome == PublishOutcome::IncompleteStage {
             let why = format!("part of the stage of {file} is gone");
-            return Err(Failure::new(FailureKind::Transient, "load_dimension", why));
+            return Err(Failure::explained(FailureKind::Transient, "load_dimension", why));
         }
     }
     send_outbox(ports.store, ports.sender, file).await?;
@@ -95,6 +95,6 @@ impl Stage<'_> {
     }
 }
 
-fn defect(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::new(FailureKind::Invalid, "load_dimension", error)
+fn defect(error: impl std::error::Error) -> Failure {
+    Failure::invalid("load_dimension", error.to_string())
 }

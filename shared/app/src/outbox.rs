@@ -3,7 +3,9 @@
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{Envelope, Queue, StatusMessage};
+use millrace_core::name::Name;
 use millrace_store::Store;
+use millrace_store::outbox::OutboxMessage;
 
 use crate::ports::MessageSender;
 
@@ -18,7 +20,15 @@ pub async fn send_outbox(
     file: FileVersion,
 ) -> Result<usize, Failure> {
     let messages = store.list_outbox(file).await?;
-    for message in &messages {
+    send_all(store, sender, &messages).await
+}
+
+async fn send_all(
+    store: &Store,
+    sender: &dyn MessageSender,
+    messages: &[OutboxMessage],
+) -> Result<usize, Failure> {
+    for message in messages {
         sender.send(message.queue, message.body.to_string(), 0).await?;
     }
     if !messages.is_empty() {
@@ -26,6 +36,37 @@ pub async fn send_outbox(
         store.complete_outbox(&ids).await?;
     }
     Ok(messages.len())
+}
+
+/// Messages for a dataset that one handling sends on.
+pub const DATASET_PAGE: u32 = 50;
+
+/// Sends some of what existing files owe a dataset; where more may be left, the same message goes out again. However
+/// often this is done at once, every contribution's message is sent at least once, and bears to be sent twice.
+///
+/// # Errors
+/// [`Failure`] of the queues or the database; what was not sent stays.
+pub async fn drive_dataset(store: &Store, sender: &dyn MessageSender, dataset: &Name) -> Result<(), Failure> {
+    let messages = store.list_outbox_of_dataset(dataset, DATASET_PAGE).await?;
+    if send_all(store, sender, &messages).await? == DATASET_PAGE as usize {
+        send_dataset(sender, dataset, 0).await?;
+    }
+    Ok(())
+}
+
+/// Has the status queue send what existing files owe a dataset: late, before the commit that creates it (harmless if
+/// there is none), and without delay after it.
+///
+/// # Errors
+/// [`Failure`] of the queue.
+pub async fn send_dataset(
+    sender: &dyn MessageSender,
+    dataset: &Name,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    let dataset = dataset.clone();
+    let body = to_body(&Envelope::new(StatusMessage::DriveDataset { dataset }))?;
+    sender.send(Queue::Status, body, delay_seconds).await
 }
 
 /// Sends, before a commit, a late look at the outbox that the commit will fill; harmless if it fails.

@@ -5,7 +5,7 @@ use millrace_core::ids::FileVersion;
 use millrace_core::message::StatusMessage;
 use millrace_store::Store;
 
-use crate::outbox::send_outbox;
+use crate::outbox::{drive_dataset, send_outbox};
 use crate::ports::MessageSender;
 use crate::{Disposition, Handled};
 
@@ -16,6 +16,10 @@ use crate::{Disposition, Handled};
 pub async fn track(store: &Store, sender: &dyn MessageSender, message: &StatusMessage) -> Handled {
     match message {
         StatusMessage::FactsChanged { file } => store_status(store, *file).await,
+        StatusMessage::DriveDataset { dataset } => {
+            drive_dataset(store, sender, dataset).await?;
+            Ok(Disposition::Done)
+        }
         StatusMessage::Reminder { file } => {
             send_outbox(store, sender, *file).await?;
             store_status(store, *file).await

@@ -17,6 +17,9 @@ use tokio::sync::OnceCell;
 use crate::Connection;
 use crate::failure;
 
+/// The detail of a failure whose answer would have been larger than the service sends: ask for less.
+pub const RESPONSE_TOO_LARGE: &str = "ResponseTooLarge";
+
 /// The service ends a call after 45 seconds; we wait longer, so that its answer is the one we see.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -166,12 +169,27 @@ where
     let Some(code) = code else {
         return failure::map(operation, error);
     };
-    let sql_state = message.as_deref().and_then(sql_state).map(str::to_owned);
-    let kind = match sql_state.as_deref() {
-        Some(state) => sql_state_kind(state),
-        None => exception_kind(&code),
-    };
-    Failure::new(kind, operation, error).with_detail(sql_state.unwrap_or(code))
+    let (kind, detail) = database_failure(&code, &message.unwrap_or_default());
+    Failure::new(kind, operation, error).with_detail(detail)
+}
+
+/// What a failure means by the exception's name and its message, and the stable detail: the SQLSTATE where the message
+/// ends in one.
+#[must_use]
+pub fn database_failure(code: &str, message: &str) -> (FailureKind, String) {
+    match sql_state(message) {
+        Some(state) => (sql_state_kind(state), state.to_owned()),
+        None if is_too_large(message) => (FailureKind::Invalid, RESPONSE_TOO_LARGE.to_owned()),
+        None => (exception_kind(code), code.to_owned()),
+    }
+}
+
+/// Whether an answer, or a row of it, is beyond the service's limit: it has no code of its own, and comes as the failure
+/// of the database or as a bad request. The same call meets the same limit again.
+fn is_too_large(message: &str) -> bool {
+    let message = message.to_lowercase();
+    let is_answer = message.contains("response") && message.contains("size limit");
+    is_answer || message.contains("packet for query is too large")
 }
 
 /// The SQLSTATE at the end of a database error's message.
@@ -182,14 +200,16 @@ fn sql_state(message: &str) -> Option<&str> {
 
 fn sql_state_kind(state: &str) -> FailureKind {
     match (&state[..2], state) {
-        ("08" | "53", _)
-        | (
-            _,
-            // the last: it ended a transaction whose holder was silent
-            "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57014" | "25P03",
-        ) => FailureKind::Transient,
+        // Away, overloaded, taken back for another's sake, or broken in itself; 25P03 ended a transaction whose holder was
+        // silent.
+        ("08" | "40" | "53" | "57" | "58", _) | (_, "25006" | "25P03" | "55006" | "55P03") => {
+            FailureKind::Transient
+        }
         (_, "23505" | "42P07") => FailureKind::Conflict,
-        ("28" | "3D", _) | (_, "42501" | "42P01" | "42703" | "42883" | "3F000") => FailureKind::Configuration,
+        // Not allowed, or not there: before or in the middle of a deployment.
+        ("28" | "3D" | "3F", _) | (_, "42501" | "42P01" | "42703" | "42704" | "42883") => {
+            FailureKind::Configuration
+        }
         _ => FailureKind::Invalid,
     }
 }
@@ -213,7 +233,7 @@ fn exception_kind(code: &str) -> FailureKind {
 mod tests {
     use millrace_core::failure::FailureKind;
 
-    use super::{exception_kind, sql_state, sql_state_kind};
+    use super::{RESPONSE_TOO_LARGE, database_failure, exception_kind, sql_state, sql_state_kind};
 
     #[test]
     fn the_sql_state_decides_where_there_is_one() {
@@ -222,6 +242,10 @@ mod tests {
         for (state, kind) in [
             ("40P01", FailureKind::Transient),
             ("57P03", FailureKind::Transient),
+            ("40003", FailureKind::Transient),
+            ("58030", FailureKind::Transient),
+            ("42P01", FailureKind::Configuration),
+            ("42883", FailureKind::Configuration),
             ("08006", FailureKind::Transient),
             ("25P03", FailureKind::Transient),
             ("55P03", FailureKind::Transient),
@@ -240,5 +264,30 @@ mod tests {
             exception_kind("InvalidSecretException"),
             FailureKind::Configuration
         );
+    }
+
+    #[test]
+    fn an_answer_beyond_the_limit_is_no_passing_trouble() {
+        for message in [
+            "Database returned more than the allowed response size limit",
+            "Database response exceeded size limit",
+            "Packet for query is too large: a row exceeded the size limit",
+        ] {
+            assert_eq!(
+                database_failure("DatabaseErrorException", message),
+                (FailureKind::Invalid, RESPONSE_TOO_LARGE.to_owned())
+            );
+        }
+        let other = database_failure("DatabaseErrorException", "the connection was closed");
+        assert_eq!(
+            other,
+            (FailureKind::Transient, "DatabaseErrorException".to_owned())
+        );
+        // An SQLSTATE says more than the words around it.
+        let sql = database_failure(
+            "DatabaseErrorException",
+            "ERROR: value too large; SQLState: 22001",
+        );
+        assert_eq!(sql, (FailureKind::Invalid, "22001".to_owned()));
     }
 }

@@ -22,10 +22,18 @@ where
         SdkError::ConstructionFailure(_) => FailureKind::Invalid,
         _ => FailureKind::Transient,
     };
-    let failure = Failure::new(kind, operation, error);
-    match code {
-        Some(code) => failure.with_detail(code),
-        None => failure,
+    let detail = code.unwrap_or_else(|| outcome(&error).to_owned());
+    Failure::new(kind, operation, error).with_detail(detail)
+}
+
+/// What became of a call that no code was answered to, for the log.
+fn outcome<E>(error: &SdkError<E, HttpResponse>) -> &'static str {
+    match error {
+        SdkError::ConstructionFailure(_) => "not sent",
+        SdkError::TimeoutError(_) => "timed out",
+        SdkError::DispatchFailure(_) => "not reached",
+        SdkError::ResponseError(_) => "unreadable answer",
+        _ => "no code",
     }
 }
 

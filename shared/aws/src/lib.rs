@@ -19,7 +19,7 @@ mod sqs;
 
 pub use connection::Connection;
 #[cfg(feature = "rdsdata")]
-pub use data_api::DataApi;
+pub use data_api::{DataApi, RESPONSE_TOO_LARGE, database_failure};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{ClientsTable, LocksTable, table_answers};
 #[cfg(feature = "s3")]

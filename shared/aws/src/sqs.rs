@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use crate::Connection;
 use crate::failure::map;
 
-/// Addresses of the queues that a function may send to; none where its policy does not let it.
+/// Addresses of the queues that a function sends to or receives from; none for the others.
 #[derive(Debug, Clone, Default)]
 pub struct QueueUrls {
     /// The ingest queue.
@@ -32,6 +32,13 @@ impl QueueUrls {
             Queue::Perf => self.perf.as_deref(),
             Queue::Status => self.status.as_deref(),
         }
+    }
+
+    /// The address of the queue with an ARN: both end in the queue's name.
+    fn by_arn(&self, queue_arn: &str) -> Option<&str> {
+        let (_, name) = queue_arn.rsplit_once(':')?;
+        let mut known = Queue::ALL.into_iter().filter_map(|queue| self.url(queue));
+        known.find(|url| url.rsplit('/').next() == Some(name))
     }
 }
 
@@ -61,7 +68,7 @@ impl Queues {
     fn url(&self, queue: Queue, operation: &'static str) -> Result<&str, Failure> {
         let missing = || {
             let why = format!("this function has no {} queue", queue.as_str());
-            Failure::new(FailureKind::Configuration, operation, why)
+            Failure::explained(FailureKind::Configuration, operation, why)
         };
         self.urls.url(queue).ok_or_else(missing)
     }
@@ -80,15 +87,18 @@ impl Queues {
             .map_err(|error| map("sqs.get_queue_attributes", error))
     }
 
-    /// Lets a received message be seen again after a while; `queue_arn` is where it came from.
+    /// Lets a received message be seen again after a while; `queue_arn` is where it came from, one of the function's
+    /// queues.
     ///
     /// # Errors
     /// [`Failure`] of the queue; the message is then seen again after the queue's own time.
     pub async fn postpone(&self, queue_arn: &str, receipt: &str, seconds: u16) -> Result<(), Failure> {
         const OPERATION: &str = "sqs.change_message_visibility";
-        let [region, account, name] = arn_parts(queue_arn)
-            .ok_or_else(|| Failure::invalid(OPERATION, format!("{queue_arn} is no queue")))?;
-        let url = format!("https://sqs.{region}.amazonaws.com/{account}/{name}");
+        let unknown = || {
+            let why = format!("this function was told no address of {queue_arn}");
+            Failure::explained(FailureKind::Configuration, OPERATION, why)
+        };
+        let url = self.urls.by_arn(queue_arn).ok_or_else(unknown)?;
         let call = self.client().await.change_message_visibility();
         call.queue_url(url)
             .receipt_handle(receipt)
@@ -97,14 +107,6 @@ impl Queues {
             .await
             .map(|_| ())
             .map_err(|error| map(OPERATION, error))
-    }
-}
-
-fn arn_parts(queue_arn: &str) -> Option<[&str; 3]> {
-    let parts: Vec<&str> = queue_arn.split(':').collect();
-    match parts[..] {
-        ["arn", _, "sqs", region, account, name] => Some([region, account, name]),
-        _ => None,
     }
 }
 
@@ -119,5 +121,38 @@ impl MessageSender for Queues {
             .await
             .map(|_| ())
             .map_err(|error| map("sqs.send_message", error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::QueueUrls;
+
+    #[test]
+    fn a_queue_is_found_by_its_arn_in_every_partition() {
+        let chunk = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/millrace-dev-chunk";
+        let perf = "http://127.0.0.1:4566/000000000000/millrace-dev-perf";
+        let urls = QueueUrls {
+            chunk: Some(chunk.to_owned()),
+            perf: Some(perf.to_owned()),
+            ..QueueUrls::default()
+        };
+        let by_arn = |arn| urls.by_arn(arn);
+        assert_eq!(
+            by_arn("arn:aws-cn:sqs:cn-north-1:123456789012:millrace-dev-chunk"),
+            Some(chunk)
+        );
+        assert_eq!(
+            by_arn("arn:aws:sqs:us-east-1:000000000000:millrace-dev-perf"),
+            Some(perf)
+        );
+        for unknown in [
+            "arn:aws:sqs:us-east-1:0:millrace-dev-ingest",
+            "arn:aws:sqs:us-east-1:0:perf",
+            "",
+            "x",
+        ] {
+            assert_eq!(by_arn(unknown), None, "{unknown}");
+        }
     }
 }

@@ -156,6 +156,12 @@ pub enum StatusMessage {
         #[serde(flatten)]
         file: FileVersion,
     },
+    /// Send what existing files owe a new dataset, some messages at a time: who handles it sends it again until none is
+    /// left. It is its own reminder too: sent late before the dataset's commit, and once more after it.
+    DriveDataset {
+        /// The dataset.
+        dataset: Name,
+    },
 }
 
 #[cfg(test)]

@@ -1,31 +1,102 @@
 //! Objects that S3 says were created.
+//!
+//! Of a notification only what is needed is read, so that members that are missing or new are no reason to give it up.
 
-use aws_lambda_events::event::s3::S3Event;
+use serde::Deserialize;
+
+/// An object that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedObject {
+    /// Its key, decoded.
+    pub key: String,
+    /// Its size, where the notification says it.
+    pub size_bytes: Option<u64>,
+}
 
 /// A notification that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("not an S3 notification")]
-pub struct NotANotification(#[source] serde_json::Error);
+pub enum NotANotification {
+    /// Not JSON.
+    #[error("not JSON: {:?} error at line {} column {}", .0.classify(), .0.line(), .0.column())]
+    NotJson(#[source] serde_json::Error),
+    /// Neither records nor a test event.
+    #[error("neither records of S3 nor its test event")]
+    NoRecords,
+    /// A record that lacks what is needed; its number, from 1.
+    #[error("record {0} is none of S3: {1} is missing")]
+    Incomplete(usize, &'static str),
+}
 
-/// Keys of the objects that a notification says were created, decoded; none for `s3:TestEvent` and other events.
+#[derive(Deserialize)]
+struct Notification {
+    #[serde(rename = "Event")]
+    event: Option<String>,
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventName")]
+    event_name: Option<String>,
+    s3: Option<Entity>,
+}
+
+#[derive(Deserialize)]
+struct Entity {
+    object: Option<Object>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: Option<String>,
+    size: Option<u64>,
+}
+
+/// Objects that a notification says were created; none for `s3:TestEvent` and other events.
 ///
 /// # Errors
 /// [`NotANotification`] when the text is not one.
+pub fn created_objects(body: &str) -> Result<Vec<CreatedObject>, NotANotification> {
+    let notification: Notification = serde_json::from_str(body).map_err(NotANotification::NotJson)?;
+    let Some(records) = notification.records else {
+        return match notification.event.as_deref() {
+            Some("s3:TestEvent") => Ok(Vec::new()),
+            _ => Err(NotANotification::NoRecords),
+        };
+    };
+    let read = records
+        .into_iter()
+        .enumerate()
+        .map(|(at, record)| record.read(at + 1));
+    let read: Result<Vec<_>, _> = read.collect();
+    Ok(read?.into_iter().flatten().collect())
+}
+
+/// Keys of the objects that a notification says were created.
+///
+/// # Errors
+/// As [`created_objects`].
 pub fn created_keys(body: &str) -> Result<Vec<String>, NotANotification> {
-    let value: serde_json::Value = serde_json::from_str(body).map_err(NotANotification)?;
-    if value.get("Event").and_then(|event| event.as_str()) == Some("s3:TestEvent") {
-        return Ok(Vec::new());
+    let objects = created_objects(body)?;
+    Ok(objects.into_iter().map(|object| object.key).collect())
+}
+
+impl Record {
+    fn read(self, number: usize) -> Result<Option<CreatedObject>, NotANotification> {
+        let missing = |what| NotANotification::Incomplete(number, what);
+        let event = self.event_name.ok_or_else(|| missing("eventName"))?;
+        if !event.trim_start_matches("s3:").starts_with("ObjectCreated:") {
+            return Ok(None);
+        }
+        let object = self.s3.and_then(|entity| entity.object);
+        let object = object.ok_or_else(|| missing("s3.object"))?;
+        let key = object.key.ok_or_else(|| missing("s3.object.key"))?;
+        Ok(Some(CreatedObject {
+            key: decode_key(&key),
+            size_bytes: object.size,
+        }))
     }
-    let event: S3Event = serde_json::from_value(value).map_err(NotANotification)?;
-    let created = event.records.into_iter().filter(|record| {
-        record
-            .event_name
-            .as_deref()
-            .is_some_and(|name| name.trim_start_matches("s3:").starts_with("ObjectCreated"))
-    });
-    Ok(created
-        .filter_map(|record| record.s3.object.key.map(|key| decode_key(&key)))
-        .collect())
 }
 
 /// Undoes S3's form encoding of keys: `+` is a blank, `%XX` a byte.
@@ -54,7 +125,7 @@ fn decode_key(encoded: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{created_keys, decode_key};
+    use super::{CreatedObject, NotANotification, created_objects, decode_key};
 
     #[test]
     fn keys_are_decoded() {
@@ -64,16 +135,53 @@ mod tests {
     }
 
     #[test]
-    fn the_test_event_holds_nothing_and_garbage_is_told() {
-        assert!(
-            created_keys(r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#)
-                .unwrap()
-                .is_empty()
+    fn only_what_is_needed_has_to_be_there() {
+        let body = r#"{"Records":[{"eventName":"ObjectCreated:Put","later":[1],"s3":{"object":{"key":"a%20b","size":7}}},
+            {"eventName":"s3:ObjectCreated:CompleteMultipartUpload","s3":{"object":{"key":"c"}}},
+            {"eventName":"ObjectRemoved:Delete"}]}"#;
+        let object = |key: &str, size_bytes| CreatedObject {
+            key: key.to_owned(),
+            size_bytes,
+        };
+        assert_eq!(
+            created_objects(body).unwrap(),
+            [object("a b", Some(7)), object("c", None)]
         );
-        assert!(created_keys("{").is_err());
-        assert!(
-            created_keys(r#"{"Records":[{"eventName":"ObjectRemoved:Delete"}]}"#)
-                .map_or(true, |keys| keys.is_empty())
+        assert_eq!(created_objects(r#"{"Records":[]}"#).unwrap(), []);
+    }
+
+    #[test]
+    fn the_test_event_holds_nothing() {
+        let body = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-03-10T05:16:23.987Z","Bucket":"b"}"#;
+        assert_eq!(created_objects(body).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_none_is_told_with_its_reason() {
+        let reason = |body| created_objects(body).unwrap_err().to_string();
+        assert_eq!(reason("{"), "not JSON: Eof error at line 1 column 1");
+        // The text itself may be anything, and stays out of the reason.
+        assert_eq!(
+            reason(r#"{"Records":"secret"}"#),
+            "not JSON: Data error at line 1 column 19"
         );
+        assert_eq!(reason("{}"), "neither records of S3 nor its test event");
+        assert_eq!(
+            reason(r#"{"Event":"s3:Other"}"#),
+            "neither records of S3 nor its test event"
+        );
+        assert_eq!(
+            reason(r#"{"Records":[{}]}"#),
+            "record 1 is none of S3: eventName is missing"
+        );
+        let two =
+            r#"{"Records":[{"eventName":"ObjectRemoved:Delete"},{"eventName":"ObjectCreated:Put","s3":{}}]}"#;
+        assert_eq!(reason(two), "record 2 is none of S3: s3.object is missing");
+        let keyless =
+            created_objects(r#"{"Records":[{"eventName":"ObjectCreated:Put","s3":{"object":{"size":1}}}]}"#);
+        assert!(matches!(
+            keyless,
+            Err(NotANotification::Incomplete(1, "s3.object.key"))
+        ));
     }
 }

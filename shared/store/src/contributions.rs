@@ -187,7 +187,7 @@ impl Store {
             let page: Vec<OtherPartialRow> = self.json_list(statement).await?;
             let first = page
                 .first()
-                .ok_or_else(|| crate::unreadable("there is no such dataset"))?;
+                .ok_or_else(|| crate::unexpected("a dataset was expected"))?;
             if after.is_none() {
                 // If the dataset moves between two pages, applying finds that this is not its version any more.
                 others.dataset_version = first.dataset_version;

@@ -177,6 +177,11 @@ const FILE_RECORD: &str = "
                 from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version),
             'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null))::text";
 
+/// Whether something is still to be done for a file version.
+pub(crate) const IS_OPEN: &str = "(t.error is null and t.archived_at is null and t.unchanged_of is null \
+     and (t.validated_at is null or exists (select from ingestion.contribution c \
+        where c.file_id = t.file_id and c.version = t.version and c.state = 'pending')))";
+
 fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: FileVersion) -> Statement {
     Statement::new(text)
         .bind("file_id", file.file_id.to_string())
@@ -301,10 +306,7 @@ impl Store {
              and (cast(:name as text) is null or t.ingestion_name = cast(:name as text)) \
              and (cast(:file_name as text) is null or t.file_name = cast(:file_name as text)) \
              and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
-             and (not cast(:open_only as boolean) or (t.error is null and t.archived_at is null \
-                and t.unchanged_of is null and (t.validated_at is null or exists ( \
-                select from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version \
-                and c.state = 'pending')))) \
+             and (not cast(:open_only as boolean) or {IS_OPEN}) \
              order by t.sequence desc limit cast(:limit as integer)"
         );
         let statement = Statement::new(text)

@@ -50,7 +50,7 @@ impl Store {
         match self.rows(statement).await?.into_first_value() {
             Some(Value::Text(text)) => serde_json::from_str(&text).map(Some).map_err(unreadable),
             Some(Value::Null) | None => Ok(None),
-            Some(other) => Err(unreadable(format!("{other:?} where JSON text was expected"))),
+            Some(_) => Err(unexpected("JSON text was expected")),
         }
     }
 
@@ -61,7 +61,7 @@ impl Store {
         texts
             .map(|value| match value {
                 Value::Text(text) => serde_json::from_str(&text).map_err(unreadable),
-                other => Err(unreadable(format!("{other:?} where JSON text was expected"))),
+                _ => Err(unexpected("JSON text was expected")),
             })
             .collect()
     }
@@ -107,7 +107,7 @@ impl Store {
                     ],
                 ) = <[Value; 4]>::try_from(row)
                 else {
-                    return Err(unreadable("a piece of a document was expected"));
+                    return Err(unexpected("a piece of a document was expected"));
                 };
                 (after, after_at, pieces) = (Value::Text(key.clone()), Value::Long(at), all);
                 match found.last_mut().filter(|(last, _)| *last == key) {
@@ -138,10 +138,18 @@ impl Store {
     async fn expect_json<T: DeserializeOwned>(&self, statement: Statement) -> Result<T, Failure> {
         self.json(statement)
             .await?
-            .ok_or_else(|| unreadable("no answer where one was expected"))
+            .ok_or_else(|| unexpected("an answer was expected"))
     }
 }
 
-fn unreadable(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
-    Failure::new(FailureKind::Invalid, "store.read_answer", why)
+/// JSON that is not of the shape that was expected. The error quotes values, so it says no more than where it is.
+fn unreadable(error: serde_json::Error) -> Failure {
+    let (line, column) = (error.line(), error.column());
+    let place = format!("{:?} error at line {line} column {column}", error.classify());
+    Failure::new(FailureKind::Invalid, "store.read_answer", error).with_detail(place)
+}
+
+/// An answer that is not of the shape that was expected.
+fn unexpected(what: &'static str) -> Failure {
+    Failure::invalid("store.read_answer", what)
 }

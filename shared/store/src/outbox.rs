@@ -3,8 +3,10 @@
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::Queue;
+use millrace_core::name::Name;
 use serde::Deserialize;
 
+use crate::files::IS_OPEN;
 use crate::{Statement, Store};
 
 /// A message that waits to be sent.
@@ -16,6 +18,16 @@ pub struct OutboxMessage {
     pub queue: Queue,
     /// What is sent.
     pub body: serde_json::Value,
+}
+
+/// A file version that is not at its end, and its place among all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct OpenFile {
+    /// The file version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// Order of arrival over all files.
+    pub sequence: i64,
 }
 
 impl Store {
@@ -35,6 +47,24 @@ impl Store {
         self.json_list(bound).await
     }
 
+    /// Messages that have files contribute to a dataset and were not sent, oldest first.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_outbox_of_dataset(
+        &self,
+        dataset: &Name,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, Failure> {
+        let statement = Statement::new(
+            "select jsonb_build_object('outbox_id', outbox_id, 'queue', queue, 'body', body)::text \
+             from operations.outbox where queue = 'perf' and body ->> 'kind' = 'aggregate' \
+             and body ->> 'dataset' = cast(:dataset as text) order by outbox_id limit cast(:limit as integer)",
+        );
+        self.json_list(statement.bind("dataset", dataset.as_str()).bind("limit", limit))
+            .await
+    }
+
     /// Forgets messages that were sent.
     ///
     /// # Errors
@@ -48,15 +78,21 @@ impl Store {
         self.rows(statement.bind("ids", ids)).await.map(|_| ())
     }
 
-    /// Every file version that has messages waiting, for whoever drives files on.
+    /// File versions for which something is still to be done or to be sent, the newest first.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn list_files_with_outbox(&self, limit: u32) -> Result<Vec<FileVersion>, Failure> {
-        let statement = Statement::new(
-            "select jsonb_build_object('file_id', file_id, 'version', version)::text from operations.outbox \
-             group by file_id, version order by min(outbox_id) limit cast(:limit as integer)",
+    pub async fn list_open_files(&self, before: Option<i64>, limit: u32) -> Result<Vec<OpenFile>, Failure> {
+        const PAGE: &str = "(cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
+             order by t.sequence desc limit cast(:limit as integer)";
+        let open = "select t.file_id, t.version, t.sequence from ingestion.file_tracker t where";
+        let text = format!(
+            "with open as (({open} {IS_OPEN} and {PAGE}) union ({open} (t.file_id, t.version) in \
+                (select o.file_id, o.version from operations.outbox o) and {PAGE})) \
+             select jsonb_build_object('file_id', t.file_id, 'version', t.version, 'sequence', t.sequence)::text \
+             from open t where {PAGE}"
         );
-        self.json_list(statement.bind("limit", limit)).await
+        self.json_list(Statement::new(text).bind("before", before).bind("limit", limit))
+            .await
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::{Grouping, Selection};
 use crate::tables::{CellTable, DimensionTable};
-use crate::{Statement, Store, TransactionId, Value};
+use crate::{Statement, Store, Value};
 
 /// A compiled spec, of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,8 +71,8 @@ const SPEC_RECORD: &str = "jsonb_build_object('kind', s.kind, 'name', s.name, 'v
      'created_by', s.created_by, 'created_at', s.created_at)::text";
 
 impl Store {
-    /// Creates a spec with its table and view, and has existing files contribute to a new dataset. Needs a store
-    /// over the owner's secret.
+    /// Creates a spec with its table and view, and has existing files contribute to a new dataset: their messages wait
+    /// in the outbox. One commit, which a caller who goes away cannot leave open. Needs a store over the owner's secret.
     ///
     /// # Errors
     /// [`Failure`] of the database; of kind [`FailureKind::Conflict`] when a relation of that name exists.
@@ -85,21 +85,14 @@ impl Store {
         if let Some(existing) = self.compare_spec(definition, body).await? {
             return Ok(existing);
         }
-        let transaction = self.sql.begin().await?;
-        let created = self.create_in(&transaction, definition, body, client_id).await;
-        match created {
-            Ok(()) => self.sql.commit(&transaction).await?,
-            Err(failure) => {
-                // The first failure is the one to report; the transaction ends by itself if this one fails too.
-                let _ = self.sql.rollback(&transaction).await;
-                // Somebody else may have created it meanwhile.
-                return match self.compare_spec(definition, body).await? {
-                    Some(existing) => Ok(existing),
-                    None => Err(failure),
-                };
-            }
+        match self.create(definition, body, client_id).await {
+            Ok(()) => Ok(CreateSpec::Created(1)),
+            // Somebody else may have created it meanwhile.
+            Err(failure) => match self.compare_spec(definition, body).await? {
+                Some(existing) => Ok(existing),
+                None => Err(failure),
+            },
         }
-        Ok(CreateSpec::Created(1))
     }
 
     async fn compare_spec(
@@ -132,117 +125,85 @@ impl Store {
         }))
     }
 
-    async fn create_in(
+    /// One statement that commits by itself: whoever is cut off here leaves nothing half-done and no lock behind.
+    async fn create(
         &self,
-        transaction: &TransactionId,
         definition: &Definition,
         body: &serde_json::Value,
         client_id: &str,
     ) -> Result<(), Failure> {
-        let text = serde_json::to_string(definition).map_err(crate::unreadable)?;
-        let insert = Statement::new(
-            "insert into spec.spec (kind, name, version, body, definition, created_by) values (cast(:kind as text), \
-             cast(:name as text), 1, cast(:body as jsonb), cast(:definition as jsonb), cast(:client_id as text))",
+        let (table, statements) = match definition {
+            Definition::Event(_) => (serde_json::Value::Null, Vec::new()),
+            Definition::Dimension(dimension) => self.plan_dimension(dimension).await?,
+            Definition::Dataset(dataset) => self.plan_dataset(dataset).await?,
+        };
+        let statement = Statement::new(
+            "select spec.create_spec(cast(:kind as text), cast(:name as text), cast(:body as jsonb), \
+             cast(:definition as jsonb), cast(:client_id as text), cast(:table as jsonb), \
+             cast(:statements as jsonb))::text",
         );
-        let bound = insert
+        let text = serde_json::to_string(definition).map_err(crate::unreadable)?;
+        let bound = statement
             .bind("kind", definition.kind().as_str())
             .bind("name", definition.name())
             .bind("body", body.to_string())
             .bind("definition", text)
-            .bind("client_id", client_id);
-        self.rows(bound.within(transaction)).await?;
-        match definition {
-            Definition::Event(_) => Ok(()),
-            Definition::Dimension(dimension) => self.create_dimension_table(transaction, dimension).await,
-            Definition::Dataset(dataset) => self.create_cell_table(transaction, dataset).await,
-        }
+            .bind("client_id", client_id)
+            .bind("table", table.to_string())
+            .bind("statements", serde_json::json!(statements).to_string());
+        self.rows(bound).await.map(|_| ())
     }
 
-    async fn create_dimension_table(
+    /// What is kept of a dimension's table, and the statements that create it.
+    async fn plan_dimension(
         &self,
-        transaction: &TransactionId,
         dimension: &DimensionDefinition,
-    ) -> Result<(), Failure> {
-        let types: Vec<&str> = dimension
-            .fields
-            .iter()
-            .map(|field| field.field_type.sql_type())
-            .collect();
+    ) -> Result<(serde_json::Value, Vec<String>), Failure> {
+        let fields = dimension.fields.iter();
+        let types: Vec<&str> = fields.map(|field| field.field_type.sql_type()).collect();
         let position = |name| {
-            dimension
-                .fields
-                .iter()
-                .position(|field| &field.name == name)
-                .map(|at| at + 1)
+            let mut fields = dimension.fields.iter();
+            fields.position(|field| &field.name == name).map(|at| at + 1)
         };
         let keys: Option<Vec<usize>> = dimension.key.iter().map(position).collect();
         let keys = keys.ok_or_else(|| Failure::invalid("store.create_spec", "a key names no field"))?;
-        let insert = Statement::new(
-            "insert into ingestion.dimension (name, column_types, key_positions) select cast(:name as text), \
-             array(select jsonb_array_elements_text(cast(:types as jsonb))), \
-             array(select jsonb_array_elements_text(cast(:keys as jsonb))::integer) returning table_no",
-        );
-        let bound = insert
-            .bind("name", dimension.name.as_str())
-            .bind("types", serde_json::json!(types).to_string())
-            .bind("keys", serde_json::json!(keys).to_string());
-        let table = DimensionTable::new(self.table_no(bound.within(transaction)).await?, dimension);
-        for text in table.create_statements() {
-            self.rows(Statement::new(text).within(transaction)).await?;
-        }
-        Ok(())
+        let table_no = self.next_table_no(SpecKind::Dimension).await?;
+        let statements = DimensionTable::new(table_no, dimension).create_statements();
+        let table = serde_json::json!({"table_no": table_no, "column_types": types, "key_positions": keys});
+        Ok((table, statements))
     }
 
-    async fn create_cell_table(
+    /// What is kept of a dataset's cells, and the statements that create their table and view.
+    async fn plan_dataset(
         &self,
-        transaction: &TransactionId,
         dataset: &DatasetDefinition,
-    ) -> Result<(), Failure> {
-        // Whoever validates a file of this event now waits for us, or we for them: no file is missed.
-        let lock = "select ingestion.lock_spec('event', cast(:event as text))::text";
-        self.rows(
-            Statement::new(lock)
-                .bind("event", dataset.event.as_str())
-                .within(transaction),
-        )
-        .await?;
+    ) -> Result<(serde_json::Value, Vec<String>), Failure> {
         let types: Vec<&str> = dataset.keys.iter().map(|key| key.field_type.sql_type()).collect();
         let extremes: Vec<bool> = dataset.measures.iter().map(|measure| measure.extremes).collect();
-        let insert = Statement::new(
-            "insert into ingestion.dataset (name, event, key_types, extremes) select cast(:name as text), \
-             cast(:event as text), array(select jsonb_array_elements_text(cast(:types as jsonb))), \
-             array(select jsonb_array_elements_text(cast(:extremes as jsonb))::boolean) returning table_no",
-        );
-        let bound = insert
-            .bind("name", dataset.name.as_str())
-            .bind("event", dataset.event.as_str())
-            .bind("types", serde_json::json!(types).to_string())
-            .bind("extremes", serde_json::json!(extremes).to_string());
-        let cells = CellTable::new(self.table_no(bound.within(transaction)).await?, dataset);
         let dimension = match &dataset.join {
             Some(join) => self.dimension_table(join.dimension.as_str()).await?,
             None => None,
         };
+        let table_no = self.next_table_no(SpecKind::Dataset).await?;
+        let cells = CellTable::new(table_no, dataset);
         let view = Selection::new(&cells, dimension.as_ref())
             .and_then(|selection| selection.view(&Grouping::columns(&dataset.group_by)))
             .map_err(|error| Failure::invalid("store.create_spec", error.to_string()))?;
-        for text in cells.create_statements().into_iter().chain([view]) {
-            self.rows(Statement::new(text).within(transaction)).await?;
-        }
-        let contribute =
-            "select ingestion.contribute_existing_files(cast(:name as text), cast(:event as text))::text";
-        let bound = Statement::new(contribute)
-            .bind("name", dataset.name.as_str())
-            .bind("event", dataset.event.as_str());
-        self.rows(bound.within(transaction)).await.map(|_| ())
+        let statements = cells.create_statements().into_iter().chain([view]).collect();
+        let table = serde_json::json!({"table_no": table_no, "event": dataset.event.as_str(), "key_types": types,
+            "extremes": extremes});
+        Ok((table, statements))
     }
 
-    async fn table_no(&self, statement: Statement) -> Result<i64, Failure> {
-        match self.rows(statement).await?.into_first_value() {
+    async fn next_table_no(&self, kind: SpecKind) -> Result<i64, Failure> {
+        let statement = Statement::new("select spec.next_table_no(cast(:kind as text))");
+        match self
+            .rows(statement.bind("kind", kind.as_str()))
+            .await?
+            .into_first_value()
+        {
             Some(Value::Long(number)) => Ok(number),
-            other => Err(crate::unreadable(format!(
-                "{other:?} where a table number was expected"
-            ))),
+            _ => Err(crate::unexpected("a table number was expected")),
         }
     }
 

@@ -159,7 +159,11 @@ async fn an_event_file_walks_through_the_functions() {
         );
     }
     assert_eq!(functions.sent(), [Queue::Status]);
-    for name in ["status-updater-facts-changed", "status-updater-reminder"] {
+    for name in [
+        "status-updater-facts-changed",
+        "status-updater-reminder",
+        "status-updater-drive-dataset",
+    ] {
         let response = functions.status_updater(sample(name)).await;
         assert_eq!(failed(&response), Vec::<&str>::new());
         assert_eq!(

@@ -4,6 +4,7 @@
 
 mod bad_rows;
 mod chunked;
+mod driving;
 mod events;
 mod failures;
 mod known_answers;
@@ -12,6 +13,8 @@ mod repeats;
 mod samples;
 mod workers;
 
+use millrace_app::drive::drive_open;
+use millrace_app::ports::MessageSender;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
@@ -63,6 +66,19 @@ pub(crate) async fn create_specs(owner: &Store) {
     });
     for body in [event, dimension, by_shop, by_region] {
         specs::create(owner, &body).await;
+    }
+}
+
+/// Drives everything on that is open, page by page; the file versions in the order in which they were driven.
+pub(crate) async fn drive_all(store: &Store, sender: &dyn MessageSender) -> Vec<FileVersion> {
+    let (mut driven, mut before) = (Vec::new(), None);
+    loop {
+        let page = drive_open(store, sender, before).await.unwrap();
+        driven.extend(page.driven);
+        match page.next {
+            None => return driven,
+            next => before = next,
+        }
     }
 }
 

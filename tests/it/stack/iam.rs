@@ -75,7 +75,7 @@ impl Calls<'_> {
             "csv-ingest" => measure("ChunkQueueUrl"),
             "perf-worker" => measure("PerfQueueUrl"),
             "status-updater" => measure("StatusQueueUrl"),
-            _ => self.item("get_item", "LocksTableName", "lock_id"),
+            _ => self.owner_secret(),
         }
     }
 
@@ -87,12 +87,15 @@ impl Calls<'_> {
         match name {
             "api" => vec![
                 receive("IngestQueueUrl"),
+                send("ChunkQueueUrl"),
+                self.get(landing, "uploads/x"),
                 self.put(collections, "parts/x"),
                 self.get(collections, "parts/x"),
                 self.client("delete_item"),
             ],
             "csv-ingest" => vec![
                 self.put(landing, "uploads/x"),
+                self.get(landing, "drops/x"),
                 send("IngestQueueUrl"),
                 receive("PerfQueueUrl"),
                 self.owner_secret(),
@@ -108,12 +111,16 @@ impl Calls<'_> {
             ],
             "status-updater" => vec![
                 self.put(collections, "parts/x"),
+                send("IngestQueueUrl"),
+                send("ChunkQueueUrl"),
                 self.get(landing, "uploads/x"),
                 receive("PerfQueueUrl"),
                 self.owner_secret(),
                 self.client("get_item"),
             ],
             _ => vec![
+                self.item("get_item", "LocksTableName", "lock_id"),
+                self.item("delete_item", "LocksTableName", "lock_id"),
                 send("IngestQueueUrl"),
                 send("PerfQueueUrl"),
                 self.get(landing, "uploads/x"),

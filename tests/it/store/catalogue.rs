@@ -1,10 +1,13 @@
 //! Specs: created once, compared, listed, served by views under their own names.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
-use millrace_core::failure::FailureKind;
+use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::name::Name;
 use millrace_store::specs::{CreateSpec, is_name_conflict};
-use millrace_store::{Statement, Value};
+use millrace_store::{Rows, Sql, Statement, Store, TransactionId, Value};
 use millrace_tests::specs;
 
 use super::{Bench, DATASET, visits, visits_by_school};
@@ -54,14 +57,30 @@ async fn a_taken_relation_name_is_a_conflict_and_leaves_nothing() {
     specs::create(&bench.owner, &visits()).await;
     specs::create(&bench.owner, &schools("one_name")).await;
     let before = bench.count("pg_class").await;
-    for name in [
+    // Every table, view, index and sequence of our own where readers' views live, and a view of another spec.
+    let relations = "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where n.nspname = 'ingestion' order by 1";
+    let relations: Vec<String> = bench
+        .database
+        .query(relations)
+        .await
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
+    for expected in [
         "one_name",
+        "file",
         "file_tracker",
-        "contribution_stage",
+        "chunk",
+        "dataset_by_event",
         "file_pipeline_tracker",
     ] {
+        assert!(relations.iter().any(|name| name == expected), "{expected}");
+    }
+    for name in &relations {
         let mut body = visits_by_school();
-        body["dataset_name"] = name.into();
+        body["dataset_name"] = name.as_str().into();
         body["input"]["properties"]["dataset"]["properties"]["aggregate"]["properties"]["target_table"]["pattern"] =
             format!("ingestion.{name}").into();
         let definition = specs::compile(&bench.owner, &body).await;
@@ -72,6 +91,7 @@ async fn a_taken_relation_name_is_a_conflict_and_leaves_nothing() {
             .unwrap_err();
         assert_eq!(failure.kind, FailureKind::Conflict, "{name}: {failure:?}");
         assert!(is_name_conflict(&failure), "{name}");
+        assert_eq!(failure.detail.as_deref(), Some("42P07"), "{name}");
     }
     let dimension = schools("chunk");
     let definition = specs::compile(&bench.owner, &dimension).await;
@@ -83,6 +103,56 @@ async fn a_taken_relation_name_is_a_conflict_and_leaves_nothing() {
     assert!(is_name_conflict(&failure), "{failure:?}");
     assert_eq!(bench.count("pg_class").await, before);
     assert_eq!(bench.count("spec.spec").await, "2");
+}
+
+/// A database in which nobody opens a transaction.
+struct WithoutTransactions(Arc<dyn Sql>);
+
+#[async_trait]
+impl Sql for WithoutTransactions {
+    async fn execute(&self, statement: &Statement) -> Result<Rows, Failure> {
+        assert_eq!(statement.transaction, None);
+        self.0.execute(statement).await
+    }
+
+    async fn begin(&self) -> Result<TransactionId, Failure> {
+        panic!("a caller who is cut off would leave this transaction open, and its locks held");
+    }
+
+    async fn commit(&self, _: &TransactionId) -> Result<(), Failure> {
+        panic!("nothing was begun");
+    }
+
+    async fn rollback(&self, _: &TransactionId) -> Result<(), Failure> {
+        panic!("nothing was begun");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_cut_off_while_creating_leaves_no_lock_and_nothing_half_done() {
+    let Some(bench) = Bench::bare() else { return };
+    let owner = Store::new(Arc::new(WithoutTransactions(bench.database.owner())));
+    for body in [schools("schools"), visits(), visits_by_school()] {
+        assert_eq!(specs::create(&owner, &body).await, CreateSpec::Created(1));
+    }
+    let locks = "select count(*)::text from pg_locks where locktype = 'advisory' \
+         and database = (select oid from pg_database where datname = current_database())";
+    assert_eq!(bench.database.value(locks).await.as_deref(), Some("0"));
+    // A statement that fails at its very end takes all of it back.
+    let before = bench.count("pg_class").await;
+    let mut body = visits_by_school();
+    body["dataset_name"] = "never".into();
+    body["input"]["properties"]["dataset"]["properties"]["aggregate"]["properties"]["target_table"]["pattern"] =
+        "ingestion.never".into();
+    bench
+        .database
+        .script("alter table ingestion.dataset add constraint never check (name <> 'never')")
+        .await;
+    let definition = specs::compile(&owner, &body).await;
+    let failure = owner.create_spec(&definition, &body, "tests").await.unwrap_err();
+    assert_eq!(failure.detail.as_deref(), Some("23514"));
+    assert_eq!(bench.count("pg_class").await, before);
+    assert_eq!(bench.count("spec.spec").await, "3");
 }
 
 #[tokio::test]
@@ -159,6 +229,8 @@ async fn the_app_role_reads_views_and_changes_no_spec() {
         "create table ingestion.mine (x int)",
         "drop view ingestion.schools",
         "select operations.set_app_password('x')::text",
+        "select spec.next_table_no('dataset')",
+        "select spec.create_spec('event', 'x', '{}', '{}', 'x', null, '[]')::text",
         "update operations.migration set checksum = ''",
         "update operations.fence set token = 0",
     ] {

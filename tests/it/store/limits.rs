@@ -45,19 +45,19 @@ async fn extremes_are_looked_up_among_thousands_of_files() {
 }
 
 #[tokio::test]
-async fn many_files_with_waiting_messages_are_listed() {
+async fn many_messages_that_wait_for_a_dataset_are_listed() {
     let Some(bench) = Bench::new().await else { return };
     bench
         .database
         .script(
             "insert into operations.outbox (file_id, version, queue, body) \
-             select gen_random_uuid(), n, 'status', '{}' from generate_series(1, 10000) as n",
+             select gen_random_uuid(), 1, 'perf', jsonb_build_object('v', 1, 'kind', 'aggregate', 'file_id', \
+                gen_random_uuid(), 'version', n, 'dataset', repeat('d', 63)) from generate_series(1, 3000) as n",
         )
         .await;
-    assert_eq!(
-        bench.store.list_files_with_outbox(10_000).await.unwrap().len(),
-        10_000
-    );
+    let dataset = Name::parse(&"d".repeat(63)).unwrap();
+    let found = bench.store.list_outbox_of_dataset(&dataset, 2_000).await.unwrap();
+    assert_eq!(found.len(), 2_000);
 }
 
 #[tokio::test]

@@ -22,11 +22,32 @@ async fn messages_are_there_until_they_were_sent() {
     let perf: Envelope<PerfMessage> = serde_json::from_value(waiting[1].body.clone()).unwrap();
     let dataset = Name::parse(DATASET).unwrap();
     assert_eq!(perf, Envelope::new(PerfMessage::Aggregate { file, dataset }));
+    let open = async |before| {
+        let open = bench.store.list_open_files(before, 1).await.unwrap();
+        open.into_iter().next()
+    };
+    let newest = open(None).await.unwrap();
+    assert_eq!(newest.file, other);
+    let oldest = open(Some(newest.sequence)).await.unwrap();
+    assert_eq!(oldest.file, file);
+    assert_eq!(open(Some(oldest.sequence)).await, None);
+    let for_dataset = async |name: &str| {
+        let messages = bench
+            .store
+            .list_outbox_of_dataset(&Name::parse(name).unwrap(), 10)
+            .await;
+        messages
+            .unwrap()
+            .iter()
+            .map(|message| message.outbox_id)
+            .collect::<Vec<_>>()
+    };
+    let others = bench.store.list_outbox(other).await.unwrap();
     assert_eq!(
-        bench.store.list_files_with_outbox(10).await.unwrap(),
-        [file, other]
+        for_dataset(DATASET).await,
+        [waiting[1].outbox_id, others[1].outbox_id]
     );
-    assert_eq!(bench.store.list_files_with_outbox(1).await.unwrap(), [file]);
+    assert_eq!(for_dataset("another").await, [0_i64; 0]);
     for _ in 0..2 {
         bench
             .store

@@ -1,10 +1,10 @@
 //! All rules, on the template as written and as the SAM transform leaves it, for every kind of deployment.
 
 use super::stack::{Rule, Stack};
-use super::{api, functions, policies, queues, resolve, resource_policies, source, stores, tools};
+use super::{api, functions, grants, policies, queues, resolve, resource_policies, source, stores, tools};
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 22] = [
+const ALWAYS: [Rule; 23] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
@@ -17,6 +17,7 @@ const ALWAYS: [Rule; 22] = [
     policies::key_is_used_through_services,
     policies::nothing_forbidden_is_granted,
     policies::no_function_feeds_itself,
+    grants::roles_grant_what_is_called,
     resource_policies::services_act_for_this_account,
     resource_policies::key_policy_is_narrow,
     resource_policies::old_signatures_are_refused,

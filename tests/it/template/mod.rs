@@ -11,6 +11,7 @@ mod api;
 mod environment;
 mod events;
 mod functions;
+mod grants;
 mod policies;
 mod queues;
 mod resolve;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod arrows;
+mod migrations;
 mod sizes;
 mod words;
 

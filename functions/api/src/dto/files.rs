@@ -2,7 +2,7 @@
 
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{FileStatus, Mode, status};
-use millrace_core::ids::{FileVersion, Version};
+use millrace_core::ids::Version;
 use millrace_core::row_error::{FileError, RowError, Rule};
 use millrace_core::{FileId, Name};
 use millrace_store::files::{FileFilter, FileRecord};
@@ -196,17 +196,13 @@ impl ReadQuery for FileQuery {
             Some("open") => Some(OpenOnly),
             Some(_) => return Err(bad_member("status", "has to be open, or absent")),
         };
-        let cursor = members.optional("cursor")?.map(|text| {
-            let sequence = text.parse().ok().filter(|sequence: &i64| *sequence > 0);
-            sequence.ok_or_else(|| bad_member("cursor", "has to be the next of a page"))
-        });
         Ok(Self {
             ingestion_type: kind.transpose()?,
             ingestion_name: members.name("ingestion_name")?,
             file_name: members.optional("file_name")?,
             status,
             limit: members.limit()?,
-            cursor: cursor.transpose()?,
+            cursor: sequence_cursor(members)?,
         })
     }
 }
@@ -334,44 +330,11 @@ pub struct RowErrorPage {
     pub next: Option<String>,
 }
 
-/// A file that was driven on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FileDriven {
-    /// The file.
-    #[schema(value_type = String, format = Uuid)]
-    pub file_id: FileId,
-    /// Its version.
-    pub version: u32,
-    /// How many messages were sent.
-    #[schema(example = 1)]
-    pub messages: usize,
-}
-
-/// All open files, driven on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct AllDriven {
-    /// How many file versions.
-    #[schema(example = 2)]
-    pub files: usize,
-    /// The first thousand of them.
-    pub driven: Vec<DrivenVersion>,
-}
-
-/// A file version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct DrivenVersion {
-    /// The file.
-    #[schema(value_type = String, format = Uuid)]
-    pub file_id: FileId,
-    /// Its version.
-    pub version: u32,
-}
-
-impl From<FileVersion> for DrivenVersion {
-    fn from(file: FileVersion) -> Self {
-        Self {
-            file_id: file.file_id,
-            version: file.version,
-        }
-    }
+/// The `next` of a page of file versions: a place in the order of their arrival.
+pub(crate) fn sequence_cursor(members: &mut QueryMembers) -> Result<Option<i64>, Problem> {
+    let read = |text: String| {
+        let sequence = text.parse().ok().filter(|sequence: &i64| *sequence > 0);
+        sequence.ok_or_else(|| bad_member("cursor", "has to be the next of a page"))
+    };
+    members.optional("cursor")?.map(read).transpose()
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::drive::{drive_all, drive_file};
+use millrace_app::drive;
 use millrace_app::row_errors::{RowErrorsError, list_row_errors as list_rejected};
 use millrace_core::FileId;
 use millrace_core::ids::{FileVersion, Version};
 use millrace_store::files::FileRecord;
 
 use crate::deps::Deps;
+use crate::dto::drive::{AllDriven, DriveQuery, FileDriven};
 use crate::dto::files::{
-    AllDriven, DrivenVersion, FileDetail, FileDriven, FilePage, FileQuery, RejectedRowItem, RowErrorItem,
-    RowErrorPage, RowErrorQuery, VersionQuery,
+    FileDetail, FilePage, FileQuery, RejectedRowItem, RowErrorItem, RowErrorPage, RowErrorQuery, VersionQuery,
 };
 use crate::extract::query::bad_member;
 use crate::extract::{FileIdInPath, Query};
@@ -139,7 +139,7 @@ pub(crate) async fn drive(
     Query(query): Query<VersionQuery>,
 ) -> Answer<(StatusCode, Json<FileDriven>)> {
     let record = load(&deps, file_id, query.version).await?;
-    let messages = drive_file(&deps.store, deps.sender.as_ref(), &record).await?;
+    let messages = drive::drive_file(&deps.store, deps.sender.as_ref(), &record).await?;
     let FileVersion { file_id, version } = record.file;
     Ok((
         StatusCode::ACCEPTED,
@@ -151,15 +151,18 @@ pub(crate) async fn drive(
     ))
 }
 
-/// Drives every file version on for which something is still to be done.
-#[utoipa::path(post, path = "/ingestion/drive", operation_id = "drive_all", tag = "ingestion",
+/// Drives file versions on for which something is still to be done: a page of them a call, the newest first.
+///
+/// Follow `next` until it is null to drive all of them on.
+#[utoipa::path(post, path = "/ingestion/drive", operation_id = "drive_all", tag = "ingestion", params(DriveQuery),
     responses((status = 202, description = "Driven on.", body = AllDriven, example = json!({"files": 1, "driven": [{
-        "file_id": "01859000-0000-7000-8000-000000000000", "version": 1}]}))))]
-pub(crate) async fn drive_open(State(deps): State<Arc<Deps>>) -> Answer<(StatusCode, Json<AllDriven>)> {
-    let driven = drive_all(&deps.store, deps.sender.as_ref()).await?;
-    let files = driven.len();
-    let driven = driven.into_iter().take(1_000).map(DrivenVersion::from).collect();
-    Ok((StatusCode::ACCEPTED, Json(AllDriven { files, driven })))
+        "file_id": "01859000-0000-7000-8000-000000000000", "version": 1}], "next": null}))))]
+pub(crate) async fn drive_open(
+    State(deps): State<Arc<Deps>>,
+    Query(query): Query<DriveQuery>,
+) -> Answer<(StatusCode, Json<AllDriven>)> {
+    let page = drive::drive_open(&deps.store, deps.sender.as_ref(), query.cursor).await?;
+    Ok((StatusCode::ACCEPTED, Json(page.into())))
 }
 
 async fn load(deps: &Deps, file_id: FileId, version: Option<Version>) -> Answer<FileRecord> {

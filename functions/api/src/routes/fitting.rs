@@ -1,5 +1,6 @@
 //! Pages that fit into the database's answer.
 
+use millrace_aws::RESPONSE_TOO_LARGE;
 use millrace_core::Failure;
 use millrace_core::failure::FailureKind;
 use millrace_store::datasets::ReadError;
@@ -27,8 +28,7 @@ impl FailsAtTheDatabase for ReadError {
 
 /// The size of a page that is asked for, shortened when the database's answer would be too large.
 ///
-/// The Data API takes answers of 1 MiB and refuses larger ones as a bad request, without a code of their own, so
-/// another bad request is tried a few times in vain.
+/// The Data API sends answers of up to 1 MiB, and refuses to send larger ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageSize(u32);
 
@@ -56,6 +56,5 @@ impl PageSize {
 }
 
 fn is_too_large(failure: &Failure) -> bool {
-    let detail = failure.detail.as_deref().unwrap_or_default();
-    failure.kind == FailureKind::Invalid && detail == "BadRequestException"
+    failure.kind == FailureKind::Invalid && failure.detail.as_deref() == Some(RESPONSE_TOO_LARGE)
 }

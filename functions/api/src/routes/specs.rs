@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::outbox::send_outbox;
+use millrace_app::outbox::send_dataset;
 use millrace_core::Failure;
 use millrace_core::definition::SpecKind;
 use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
@@ -43,6 +43,7 @@ pub(crate) async fn create(
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
     let definition = compile(&deps.store, kind, &body.value).await?;
+    send_contributions(&deps, &definition, deps.reminder_delay_seconds).await?;
     let created = deps
         .owner_store
         .create_spec(&definition, &body.value, &caller.client_id)
@@ -52,7 +53,7 @@ pub(crate) async fn create(
         CreateSpec::Identical(version) => (StatusCode::OK, version, "the very same spec is there"),
         CreateSpec::Taken => return Err(taken()),
     };
-    send_contributions(&deps, kind).await?;
+    send_contributions(&deps, &definition, 0).await?;
     Ok((status, Json(SpecCreated::new(&definition, version, message))))
 }
 
@@ -71,13 +72,11 @@ async fn compile(store: &Store, kind: SpecKind, body: &Value) -> Answer<Definiti
     Ok(definition)
 }
 
-/// A dataset takes in the files that its event has already: their messages were written with the spec.
-async fn send_contributions(deps: &Deps, kind: SpecKind) -> Answer<()> {
-    if kind != SpecKind::Dataset {
-        return Ok(());
-    }
-    for file in deps.store.list_files_with_outbox(10_000).await? {
-        send_outbox(&deps.store, deps.sender.as_ref(), file).await?;
+/// A dataset takes in the files that its event has already: their messages are written with the spec, and the status
+/// queue sends them, however many they are. Before the commit this goes out late, as the reminder that covers a crash.
+async fn send_contributions(deps: &Deps, definition: &Definition, delay_seconds: u16) -> Answer<()> {
+    if let Definition::Dataset(dataset) = definition {
+        send_dataset(deps.sender.as_ref(), &dataset.name, delay_seconds).await?;
     }
     Ok(())
 }
@@ -89,7 +88,10 @@ fn taken() -> Problem {
 
 fn conflict(failure: Failure) -> Problem {
     match is_name_conflict(&failure) {
-        true => Problem::conflict("name_taken", "the name stands for another table or view"),
+        true => {
+            let detail = "the name stands for another spec's view, or for a table of the service's own";
+            Problem::conflict("name_taken", detail)
+        }
         false => failure.into(),
     }
 }

@@ -123,6 +123,27 @@ fn every_answer_has_an_example_every_reference_a_target_and_every_operation_a_na
     }
 }
 
+/// Whoever is refused for too many requests never reached us: no problem of ours can be promised.
+#[test]
+fn too_many_requests_are_refused_in_the_gateways_own_words() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let media: Vec<&String> = response["content"].as_object().unwrap().keys().collect();
+            let is_error = status.starts_with(['4', '5']);
+            let is_ours = media.contains(&&"application/problem+json".to_owned());
+            match status.as_str() {
+                "429" => assert_eq!(
+                    (media.as_slice(), &response["headers"]),
+                    ([&"application/json".to_owned()].as_slice(), &Value::Null),
+                    "{name}"
+                ),
+                _ => assert!(is_ours || !is_error || name == "GET /health", "{name} {status}"),
+            }
+        }
+    }
+}
+
 fn collect_references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

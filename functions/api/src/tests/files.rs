@@ -158,9 +158,10 @@ async fn rejected_rows_are_read_by_page() {
 
 #[tokio::test]
 async fn files_are_driven_on() {
-    let api = api(|statement| match statement.text.contains("file_tracker t") {
-        true => json(&record(true)),
-        false => nothing(),
+    let api = api(|statement| match &statement.text {
+        open if open.contains("with open as") => json(&json!({"file_id": FILE, "version": 2, "sequence": 7})),
+        tracker if tracker.contains("file_tracker t") => json(&record(true)),
+        _ => nothing(),
     });
     let drive = |path: String| request("POST", &path).body(Body::empty()).unwrap();
     let read = api.send(drive(format!("/ingestion/files/{FILE}/drive"))).await;
@@ -177,7 +178,12 @@ async fn files_are_driven_on() {
         (read.status, read.body),
         (
             StatusCode::ACCEPTED,
-            json!({"files": 1, "driven": [{"file_id": FILE, "version": 2}]})
+            json!({"files": 1, "driven": [{"file_id": FILE, "version": 2}], "next": null})
         )
     );
+    let next = api.send(drive("/ingestion/drive?cursor=7".to_owned())).await;
+    assert_eq!(next.status, StatusCode::ACCEPTED);
+    assert!(api.bound("before").contains(&SqlValue::Long(7)));
+    let wrong = api.send(drive("/ingestion/drive?cursor=x".to_owned())).await;
+    assert_eq!(wrong.errors(), [("/query/cursor", "bad_query")]);
 }

@@ -177,7 +177,7 @@ async fn an_answer_that_is_too_large_for_the_database_is_asked_for_in_shorter_pa
             .map(|(_, value)| value.clone());
         match limit {
             Some(SqlValue::Long(limit)) if limit > 100 => {
-                Err(failure(FailureKind::Invalid, "BadRequestException"))
+                Err(failure(FailureKind::Invalid, "ResponseTooLarge"))
             }
             Some(SqlValue::Long(limit)) => {
                 let rows = (0..limit)

@@ -1,5 +1,6 @@
 use http::StatusCode;
 use millrace_core::failure::FailureKind;
+use millrace_core::message::Queue;
 use millrace_store::{Rows, Statement, Value as SqlValue};
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ fn is(statement: &Statement, part: &str) -> bool {
 }
 
 fn numbers(statement: &Statement) -> Option<Rows> {
-    is(statement, "returning table_no").then(|| Rows {
+    is(statement, "next_table_no").then(|| Rows {
         rows: vec![vec![SqlValue::Long(1)]],
     })
 }
@@ -57,18 +58,12 @@ async fn a_dimension_answers_its_key_and_a_dataset_its_outputs() {
     let definition = json!({"name": "event_x", "fields": [
         {"name": "date", "type": "date", "required": true}, {"name": "total", "type": "integer", "required": false}]});
     let with_event = move |statement: &Statement| match statement {
-        numbered if is(numbered, "returning table_no") => Ok(numbers(numbered).unwrap()),
+        numbered if is(numbered, "next_table_no") => Ok(numbers(numbered).unwrap()),
         listing
             if is(listing, "select distinct on (name) name, definition::text")
                 && listing.parameters[0].1 == SqlValue::from("event") =>
         {
             json(&definition)
-        }
-        waiting if is(waiting, "group by file_id, version") => {
-            json(&json!({"file_id": "01859000-0000-7000-8000-000000000000", "version": 1}))
-        }
-        outbox if is(outbox, "'outbox_id'") => {
-            json(&json!({"outbox_id": 5, "queue": "perf", "body": {"v": 1}}))
         }
         _ => nothing(),
     };
@@ -80,7 +75,13 @@ async fn a_dimension_answers_its_key_and_a_dataset_its_outputs() {
         "{}",
         read.body
     );
-    assert_eq!(api.messages.lock().unwrap().len(), 1);
+    // The reminder before the commit, and the same message after it: no request sends what the files owe.
+    let expected = (
+        Queue::Status,
+        r#"{"v":1,"kind":"drive_dataset","dataset":"totals"}"#.to_owned(),
+    );
+    assert_eq!(*api.messages.lock().unwrap(), [expected.clone(), expected]);
+    assert_eq!(*api.delays.lock().unwrap(), [60, 0]);
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn the_same_spec_is_there_and_another_is_a_conflict() {
         let read = api.post("/spec/event", &event()).await;
         assert_eq!((read.status, read.code()), (status, code));
     }
-    let taken = api(|statement| match is(statement, "insert into spec.spec") {
+    let taken = api(|statement| match is(statement, "spec.create_spec") {
         true => Err(failure(FailureKind::Conflict, "42P07")),
         false => nothing(),
     });

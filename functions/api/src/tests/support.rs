@@ -33,6 +33,8 @@ pub(super) struct Api {
     pub(super) statements: Arc<Mutex<Vec<Statement>>>,
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub(super) messages: Arc<Mutex<Vec<(Queue, String)>>>,
+    /// How late each of the messages is seen.
+    pub(super) delays: Arc<Mutex<Vec<u16>>>,
 }
 
 /// An answer, read.
@@ -107,6 +109,7 @@ pub(super) fn api_for(
         statements,
         objects: Arc::clone(&bucket.objects),
         messages: Arc::clone(&queues.messages),
+        delays: Arc::clone(&queues.delays),
     }
 }
 
@@ -310,11 +313,13 @@ impl UploadSigner for Bucket {
 #[derive(Default)]
 struct Queues {
     messages: Arc<Mutex<Vec<(Queue, String)>>>,
+    delays: Arc<Mutex<Vec<u16>>>,
 }
 
 #[async_trait]
 impl MessageSender for Queues {
-    async fn send(&self, queue: Queue, body: String, _: u16) -> Result<(), Failure> {
+    async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure> {
+        self.delays.lock().unwrap().push(delay_seconds);
         self.messages.lock().unwrap().push((queue, body));
         Ok(())
     }

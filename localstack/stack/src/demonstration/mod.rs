@@ -28,16 +28,24 @@ const ROW_ERRORS_SHOWN: usize = 8;
 pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
     let api = Api::new(status)?;
     api.wait_healthy()?;
-    let driven = api.post("/ingestion/drive", &json!({}))?;
-    ensure!(
-        driven.status.is_success(),
-        "POST /ingestion/drive: {} {}",
-        driven.status,
-        driven.body
-    );
-    match driven.json()["files"].as_u64() {
-        Some(files) if files > 0 => screen::step(&format!("{files} open files were driven on")),
-        _ => {}
+    let (mut path, mut files) = ("/ingestion/drive".to_owned(), 0);
+    loop {
+        let driven = api.post(&path, &json!({}))?;
+        ensure!(
+            driven.status.is_success(),
+            "POST {path}: {} {}",
+            driven.status,
+            driven.body
+        );
+        let page = driven.json();
+        files += page["files"].as_u64().unwrap_or(0);
+        match page["next"].as_str() {
+            Some(next) => path = format!("/ingestion/drive?cursor={next}"),
+            None => break,
+        }
+    }
+    if files > 0 {
+        screen::step(&format!("{files} open files were driven on"));
     }
     Ok(())
 }
