@@ -21,7 +21,7 @@ pub use connection::Connection;
 #[cfg(feature = "rdsdata")]
 pub use data_api::DataApi;
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{ClientsTable, LocksTable, table_answers};
+pub use dynamodb::{ClientsTable, LocksTable, SettingsTable, table_answers};
 #[cfg(feature = "s3")]
 pub use s3::Bucket;
 #[cfg(feature = "secrets")]

@@ -4,6 +4,7 @@
 
 mod bad_rows;
 mod chunked;
+mod documents;
 mod events;
 mod failures;
 mod known_answers;

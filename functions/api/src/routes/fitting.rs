@@ -1,7 +1,7 @@
 //! Pages that fit into the database's answer.
 
+use millrace_app::figures::is_answer_too_large;
 use millrace_core::Failure;
-use millrace_core::failure::FailureKind;
 use millrace_store::datasets::ReadError;
 
 /// An error that may be the database's.
@@ -26,9 +26,6 @@ impl FailsAtTheDatabase for ReadError {
 }
 
 /// The size of a page that is asked for, shortened when the database's answer would be too large.
-///
-/// The Data API takes answers of 1 MiB and refuses larger ones as a bad request, without a code of their own, so
-/// another bad request is tried a few times in vain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageSize(u32);
 
@@ -46,16 +43,11 @@ impl PageSize {
     /// Takes an answer, or none when a shorter page is to be asked for.
     pub(crate) fn take<T, E: FailsAtTheDatabase>(&mut self, answer: Result<T, E>) -> Option<Result<T, E>> {
         match answer {
-            Err(error) if self.0 > 1 && error.failure().is_some_and(is_too_large) => {
+            Err(error) if self.0 > 1 && error.failure().is_some_and(is_answer_too_large) => {
                 self.0 = (self.0 / 4).max(1);
                 None
             }
             answer => Some(answer),
         }
     }
-}
-
-fn is_too_large(failure: &Failure) -> bool {
-    let detail = failure.detail.as_deref().unwrap_or_default();
-    failure.kind == FailureKind::Invalid && detail == "BadRequestException"
 }

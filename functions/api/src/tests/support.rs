@@ -11,8 +11,8 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use millrace_app::authenticate::{Authenticator, sha256_hex};
 use millrace_app::ports::{
-    ClientRecord, ClientStore, MessageSender, ObjectSink, ObjectStore, ObjectStream, PresignedUpload,
-    Surroundings, UploadSigner,
+    ClientRecord, ClientStore, DownloadSigner, MessageSender, ObjectSink, ObjectStore, ObjectStream,
+    PresignedUpload, Surroundings, UploadSigner,
 };
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::Queue;
@@ -24,6 +24,8 @@ use tower::ServiceExt as _;
 use crate::deps::{Deps, Part, Probe};
 use crate::router;
 
+mod settings;
+
 /// Answers a statement: the database of a test.
 pub(super) type Script = dyn Fn(&Statement) -> Result<Rows, Failure> + Send + Sync;
 
@@ -33,6 +35,7 @@ pub(super) struct Api {
     pub(super) statements: Arc<Mutex<Vec<Statement>>>,
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub(super) messages: Arc<Mutex<Vec<(Queue, String)>>>,
+    pub(super) settings: settings::Stored,
 }
 
 /// An answer, read.
@@ -79,11 +82,15 @@ pub(super) fn api_for(
     });
     let bucket = Arc::new(Bucket::default());
     let queues = Arc::new(Queues::default());
+    let settings = Arc::new(settings::Settings::default());
     let deps = Deps {
         store: Store::new(sql.clone()),
         owner_store: Store::new(sql),
         landing: bucket.clone(),
         collections: bucket.clone(),
+        documents: bucket.clone(),
+        document_signer: bucket.clone(),
+        settings: settings.clone(),
         signer: bucket.clone(),
         sender: queues.clone(),
         reminder_delay_seconds: 60,
@@ -107,6 +114,7 @@ pub(super) fn api_for(
         statements,
         objects: Arc::clone(&bucket.objects),
         messages: Arc::clone(&queues.messages),
+        settings: Arc::clone(&settings.0),
     }
 }
 
@@ -304,6 +312,21 @@ impl UploadSigner for Bucket {
             headers: vec![("if-none-match".to_owned(), "*".to_owned())],
             expires_at: 1_700_000_000 + i64::from(valid_seconds),
         })
+    }
+}
+
+#[async_trait]
+impl DownloadSigner for Bucket {
+    async fn sign_download(
+        &self,
+        key: &str,
+        file_name: &str,
+        media_type: &str,
+        valid_seconds: u32,
+    ) -> Result<String, Failure> {
+        Ok(format!(
+            "https://documents.example/{key}#{valid_seconds} {media_type} {file_name}"
+        ))
     }
 }
 
