@@ -4,14 +4,13 @@ use std::str::FromStr as _;
 
 use millrace_core::Decimal;
 use millrace_core::field::FieldType;
+use millrace_pdf::limits::MAX_BARS;
 use millrace_pdf::{Alignment, Bar, BarChart, Column, Document, Fact, Table};
 use millrace_store::documents::{DocumentQuery, SourceVersion};
 use millrace_store::selection::OutputColumn;
 
 use crate::figures::{ChartFigures, Figures};
 
-/// The most bars of a chart; a caption says when there are more.
-const MAX_BARS: usize = 30;
 /// What stands where there is no value.
 const NO_VALUE: &str = "–";
 
@@ -129,7 +128,7 @@ fn column(column: &OutputColumn) -> Column {
     }
 }
 
-/// The chart; none where there is nothing to draw, or a figure is beyond what can be drawn.
+/// The chart, of as many bars as fit, with a caption that says when there are more; none where there is nothing to draw, or a figure is beyond what can be drawn.
 fn chart(figures: &ChartFigures) -> Option<BarChart> {
     let mut bars = Vec::new();
     for (label, value) in &figures.rows {

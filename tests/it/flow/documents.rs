@@ -1,21 +1,15 @@
 //! Documents: made once, whatever fails, repeats or dies; refused for good with a reason; gone and made again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use async_trait::async_trait;
 use millrace_app::documents::{DocumentContent, drive_document, drive_documents, fetch_document};
 use millrace_app::figures::read_figures;
 use millrace_app::render_document::render_document;
 use millrace_core::facts::Mode;
-use millrace_core::failure::Failure;
 use millrace_core::ids::DocumentId;
 use millrace_core::message::Queue;
 use millrace_core::name::Name;
 use millrace_core::object_key;
 use millrace_store::documents::{DocumentQuery, DocumentRecord, DocumentState};
-use millrace_store::{Rows, Sql, Statement, Store, TransactionId};
-use millrace_tests::{Database, Delivered, Fault, Order, Random, RewrittenSql, Sent};
+use millrace_tests::{Delivered, Fault, Order, Random, Sent};
 use sha2::{Digest as _, Sha256};
 
 use super::{BY_REGION, BY_SHOP, SHOPS, Sales};
@@ -23,11 +17,11 @@ use super::{BY_REGION, BY_SHOP, SHOPS, Sales};
 const ROWS: &str = "2023-01-08,a,1.5,1,4\n2023-01-08,b,5,1,2\n2023-01-09,a,3,2,4\n2023-01-09,x,4,1,3\n";
 const SHOP_ROWS: &str = "shop,region\na,north\nb,south\n";
 
-fn names(texts: &[&str]) -> Vec<Name> {
+pub(super) fn names(texts: &[&str]) -> Vec<Name> {
     texts.iter().map(|text| Name::parse(text).unwrap()).collect()
 }
 
-fn query(dataset: &str, group_by: &[&str]) -> DocumentQuery {
+pub(super) fn query(dataset: &str, group_by: &[&str]) -> DocumentQuery {
     DocumentQuery {
         dataset: Name::parse(dataset).unwrap(),
         group_by: names(group_by),
@@ -40,7 +34,7 @@ fn query(dataset: &str, group_by: &[&str]) -> DocumentQuery {
 }
 
 /// Sales with a file and their shops.
-async fn sales() -> Option<Sales> {
+pub(super) async fn sales() -> Option<Sales> {
     let sales = Sales::new().await?;
     sales.send("a.csv", Mode::New, ROWS).await;
     sales.road.send(SHOPS, "shops.csv", Mode::New, SHOP_ROWS).await;
@@ -392,65 +386,4 @@ async fn a_message_without_a_document_is_rejected() {
             "{body}"
         );
     }
-}
-
-/// A database in which, right before the first page is read, another file is applied.
-struct Interrupted {
-    inner: Arc<dyn Sql>,
-    database: Database,
-    is_over: AtomicBool,
-}
-
-#[async_trait]
-impl Sql for Interrupted {
-    async fn execute(&self, statement: &Statement) -> Result<Rows, Failure> {
-        let is_page = statement.text.contains("as row_key");
-        if is_page && !self.is_over.swap(true, Ordering::Relaxed) {
-            let change = "update stored.cells_1 set m1_sum = m1_sum + 1000, m1_max = 2000; \
-                 update ingestion.dataset set version = version + 1 where name = 'sales_by_shop'";
-            self.database.script(change).await;
-        }
-        self.inner.execute(statement).await
-    }
-
-    async fn begin(&self) -> Result<TransactionId, Failure> {
-        self.inner.begin().await
-    }
-
-    async fn commit(&self, transaction: &TransactionId) -> Result<(), Failure> {
-        self.inner.commit(transaction).await
-    }
-
-    async fn rollback(&self, transaction: &TransactionId) -> Result<(), Failure> {
-        self.inner.rollback(transaction).await
-    }
-}
-
-/// The version that figures name, and the least sum among them, read while the dataset moves.
-async fn read_while_it_moves(isolation: &str) -> Option<(i64, String)> {
-    let sales = sales().await?;
-    let weak = RewrittenSql::new(sales.database.app(), "repeatable read", isolation);
-    let store = Store::new(Arc::new(Interrupted {
-        inner: Arc::new(weak),
-        database: sales.database,
-        is_over: AtomicBool::new(false),
-    }));
-    let mut asked = query(BY_SHOP, &["shop"]);
-    asked.measures = Some(names(&["sum_amount"]));
-    let figures = read_figures(&store, &asked).await.unwrap();
-    Some((
-        figures.sources.versions[0].version,
-        figures.rows[0][1].clone().unwrap(),
-    ))
-}
-
-#[tokio::test]
-async fn figures_and_their_version_are_of_one_instant() {
-    let Some(read) = read_while_it_moves("repeatable read").await else {
-        return;
-    };
-    assert_eq!(read, (1, "4.5".to_owned()));
-    // The mutant: without a snapshot the document would call figures of version 2 version 1.
-    let mutant = read_while_it_moves("read committed").await.unwrap();
-    assert_eq!(mutant, (1, "2004.5".to_owned()));
 }

@@ -4,6 +4,7 @@
 
 mod bad_rows;
 mod chunked;
+mod document_instants;
 mod documents;
 mod events;
 mod failures;

@@ -15,8 +15,8 @@ use crate::problem::Problem;
 const MAX_TITLE: usize = 200;
 /// The most filters.
 const MAX_FILTERS: usize = 100;
-/// The most bytes of a filter.
-const MAX_FILTER_BYTES: usize = 1_024;
+/// The most bytes of all filters: as many as the address of a KPI query can hold, and as a document can show.
+const MAX_FILTERS_BYTES: usize = 8 * 1_024;
 /// The most measures that are named.
 const MAX_MEASURES: usize = 100;
 
@@ -156,9 +156,10 @@ fn is_title(title: &str) -> bool {
 }
 
 fn read_filters(texts: &[String]) -> Result<Vec<(Name, Vec<String>)>, String> {
-    if texts.len() > MAX_FILTERS || texts.iter().any(|text| text.len() > MAX_FILTER_BYTES) {
+    let size_bytes: usize = texts.iter().map(String::len).sum();
+    if texts.len() > MAX_FILTERS || size_bytes > MAX_FILTERS_BYTES {
         return Err(format!(
-            "has more than {MAX_FILTERS} values, or one of more than {MAX_FILTER_BYTES} bytes"
+            "has more than {MAX_FILTERS} values, or more than {MAX_FILTERS_BYTES} bytes"
         ));
     }
     if texts.iter().any(|text| text.chars().any(char::is_control)) {

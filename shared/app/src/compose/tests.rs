@@ -137,10 +137,10 @@ fn a_chart_says_what_it_leaves_out() {
             .chart
             .map(|chart| (chart.caption, chart.bars.len()))
     };
-    assert_eq!(caption(figures(30)), Some(("percentage by day".to_owned(), 30)));
+    assert_eq!(caption(figures(25)), Some(("percentage by day".to_owned(), 25)));
     assert_eq!(
-        caption(figures(31)),
-        Some(("percentage by day (the first 30 of 31)".to_owned(), 30))
+        caption(figures(26)),
+        Some(("percentage by day (the first 25 of 26)".to_owned(), 25))
     );
     let mut holes = figures(3);
     let chart = holes.chart.as_mut().unwrap();
@@ -150,11 +150,11 @@ fn a_chart_says_what_it_leaves_out() {
         caption(holes),
         Some(("percentage by day; 1 without a value".to_owned(), 2))
     );
-    let mut endless = figures(31);
+    let mut endless = figures(26);
     endless.chart.as_mut().unwrap().has_more = true;
     assert_eq!(
         caption(endless),
-        Some(("percentage by day (the first 30 of more)".to_owned(), 30))
+        Some(("percentage by day (the first 25 of more)".to_owned(), 25))
     );
     assert_eq!(caption(figures(0)), None);
     let mut beyond = figures(1);
