@@ -30,6 +30,7 @@ impl Deps {
                 chunk: Some(config.chunk_queue_url.clone()),
                 perf: Some(config.perf_queue_url.clone()),
                 status: Some(config.status_queue_url.clone()),
+                ..QueueUrls::default()
             },
         ));
         Self {
