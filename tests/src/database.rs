@@ -199,7 +199,8 @@ impl Database {
             let deletes: String = self.query(tables).await.into_iter().flatten().flatten().collect();
             let script = format!(
                 "begin; set local session_replication_role = replica; {deletes} \
-                 delete from operations.outbox; delete from operations.idempotency; commit"
+                 delete from operations.outbox; delete from operations.idempotency; \
+                 delete from operations.document; commit"
             );
             let _ = self.forget_files.set(script);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use millrace_app::ports::{ObjectSink, ObjectStore, ObjectStream};
+use millrace_app::ports::{DownloadSigner, ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::failure::{Failure, FailureKind};
 
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -41,6 +41,11 @@ impl MemoryObjects {
         self.lock().keys().cloned().collect()
     }
 
+    /// Takes an object away, as a bucket's lifecycle does.
+    pub fn remove(&self, key: &str) {
+        self.lock().remove(key);
+    }
+
     /// An object.
     #[must_use]
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
@@ -69,6 +74,13 @@ impl ObjectStore for MemoryObjects {
             key: key.to_owned(),
             bytes: Vec::new(),
         }))
+    }
+}
+
+#[async_trait]
+impl DownloadSigner for MemoryObjects {
+    async fn sign_download(&self, key: &str, file_name: &str, _: &str, _: u32) -> Result<String, Failure> {
+        Ok(format!("memory:{key} as {file_name}"))
     }
 }
 

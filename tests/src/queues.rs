@@ -22,7 +22,9 @@ impl Sent {
     /// Whether it is a reminder: a late look that is needed only when something was lost.
     #[must_use]
     pub fn is_reminder(&self) -> bool {
-        self.body.contains(r#""kind":"reminder""#)
+        let is_kind = |kind: &str| self.body.contains(&format!(r#""kind":"{kind}""#));
+        // A document's own message, sent late, is its reminder.
+        is_kind("reminder") || (is_kind("render_document") && self.delay_seconds > 0)
     }
 }
 

@@ -7,13 +7,16 @@ use millrace_app::contribute::{PerfPorts, contribute};
 use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
 use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_app::render_document::render_document;
 use millrace_app::track::track;
 use millrace_app::upload::{UploadRequest, begin_version, delete_file};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion};
-use millrace_core::message::{ChunkMessage, Envelope, IngestMessage, PerfMessage, Queue, StatusMessage};
+use millrace_core::message::{
+    ChunkMessage, Envelope, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
+};
 use millrace_core::object_key;
 use millrace_lambda::s3_event::created_keys;
 use millrace_store::files::{BeginVersion, FileRecord};
@@ -24,6 +27,8 @@ use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
 use crate::surroundings::Counter;
+
+mod documents;
 
 /// What became of a message.
 #[derive(Debug)]
@@ -77,6 +82,8 @@ pub struct Road {
     pub landing: MemoryObjects,
     /// Where parts and partials lie, without faults.
     pub collections: MemoryObjects,
+    /// Where documents lie, without faults.
+    pub documents: MemoryObjects,
     /// The queues, without faults.
     pub queues: Arc<MemoryQueues>,
     /// Clock and chance.
@@ -89,6 +96,7 @@ pub struct Road {
     pub most_deliveries: usize,
     faulty_landing: FaultyObjects,
     faulty_collections: FaultyObjects,
+    faulty_documents: FaultyObjects,
     faulty_sender: FaultySender,
 }
 
@@ -98,6 +106,7 @@ impl Road {
     pub fn new(sql: Arc<dyn Sql>) -> Self {
         let faults = Faults::none();
         let (landing, collections) = (MemoryObjects::new(64 * 1024), MemoryObjects::new(64 * 1024));
+        let documents = MemoryObjects::new(64 * 1024);
         let queues = Arc::new(MemoryQueues::default());
         let bucket = |objects: &MemoryObjects| {
             let inner: Arc<dyn ObjectStore> = Arc::new(objects.clone());
@@ -108,9 +117,11 @@ impl Road {
             store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
             faulty_landing: bucket(&landing),
             faulty_collections: bucket(&collections),
+            faulty_documents: bucket(&documents),
             faulty_sender: FaultySender::new(sender, &faults),
             landing,
             collections,
+            documents,
             queues,
             surroundings: Counter::default(),
             faults,
@@ -257,6 +268,10 @@ impl Road {
             Queue::Status => {
                 let message: StatusMessage = decode(body)?;
                 track(&self.store, self.sender(), &message).await
+            }
+            Queue::Pdf => {
+                let PdfMessage::RenderDocument { document_id } = decode(body)?;
+                render_document(&self.render_ports(), document_id, false).await
             }
         })
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_app::authenticate::Authenticator;
-use millrace_aws::{Bucket, ClientsTable, Connection, DataApi, QueueUrls, Queues, table_answers};
+use millrace_aws::{
+    Bucket, ClientsTable, Connection, DataApi, QueueUrls, Queues, SettingsTable, table_answers,
+};
 use millrace_core::Failure;
 use millrace_core::message::Queue;
 use millrace_lambda::surroundings::Machine;
@@ -27,6 +29,7 @@ pub fn connect(config: &Config) -> Deps {
     };
     let landing = Arc::new(Bucket::new(&connection, &config.landing_bucket));
     let collections = Arc::new(Bucket::new(&connection, &config.collections_bucket));
+    let documents = Arc::new(Bucket::new(&connection, &config.documents_bucket));
     let queues = Arc::new(Queues::new(&connection, queue_urls(config)));
     let store_of_app = store(&config.database_secret_arn);
     let table = |name: &str| TableProbe(connection.clone(), name.to_owned());
@@ -34,7 +37,9 @@ pub fn connect(config: &Config) -> Deps {
         part("database", DatabaseProbe(store_of_app.clone())),
         part("landing_bucket", BucketProbe(Arc::clone(&landing))),
         part("collections_bucket", BucketProbe(Arc::clone(&collections))),
+        part("documents_bucket", BucketProbe(Arc::clone(&documents))),
         part("clients_table", table(&config.clients_table)),
+        part("settings_table", table(&config.settings_table)),
         part("locks_table", table(&config.locks_table)),
     ];
     parts.extend(Queue::ALL.map(|queue| part(queue_name(queue), QueueProbe(Arc::clone(&queues), queue))));
@@ -44,6 +49,9 @@ pub fn connect(config: &Config) -> Deps {
         signer: Arc::clone(&landing) as _,
         landing,
         collections,
+        document_signer: Arc::clone(&documents) as _,
+        documents,
+        settings: Arc::new(SettingsTable::new(&connection, &config.settings_table)),
         sender: queues,
         reminder_delay_seconds: config.reminder_delay_seconds,
         authenticator: Authenticator::new(Arc::new(ClientsTable::new(&connection, &config.clients_table))),
@@ -53,12 +61,13 @@ pub fn connect(config: &Config) -> Deps {
 }
 
 fn queue_urls(config: &Config) -> QueueUrls {
-    let [ingest, chunk, perf, status] = config.queue_urls.clone().map(Some);
+    let [ingest, chunk, perf, status, pdf] = config.queue_urls.clone().map(Some);
     QueueUrls {
         ingest,
         chunk,
         perf,
         status,
+        pdf,
     }
 }
 
@@ -68,6 +77,7 @@ fn queue_name(queue: Queue) -> &'static str {
         Queue::Chunk => "chunk_queue",
         Queue::Perf => "perf_queue",
         Queue::Status => "status_queue",
+        Queue::Pdf => "pdf_queue",
     }
 }
 

@@ -65,6 +65,19 @@ pub async fn guard(
     Ok(next.run(request).await)
 }
 
+/// The caller of a public route that shows more to some: none without a token, and a token has to be good.
+///
+/// # Errors
+/// 401, or 503 when callers cannot be checked.
+pub(crate) async fn caller_of(deps: &Deps, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let token = bearer_token(headers).ok_or(AuthenticationError::Missing)?;
+    let now_ms = deps.surroundings.now_ms();
+    Ok(Some(deps.authenticator.authenticate(token, now_ms).await?))
+}
+
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (first, second) = (values.next()?, values.next());

@@ -22,10 +22,14 @@ pub struct Config {
     pub landing_bucket: String,
     /// Where parts and row errors lie.
     pub collections_bucket: String,
-    /// The queues: ingest, chunk, perf, status.
-    pub queue_urls: [String; 4],
+    /// Where documents lie.
+    pub documents_bucket: String,
+    /// The queues: ingest, chunk, perf, status, pdf.
+    pub queue_urls: [String; 5],
     /// The callers.
     pub clients_table: String,
+    /// The settings.
+    pub settings_table: String,
     /// The locks, for health.
     pub locks_table: String,
     /// How late a reminder looks at an outbox.
@@ -50,13 +54,16 @@ impl Config {
             database_owner_secret_arn: variables.text("MILLRACE_DATABASE_OWNER_SECRET_ARN"),
             landing_bucket: variables.text("MILLRACE_LANDING_BUCKET"),
             collections_bucket: variables.text("MILLRACE_COLLECTIONS_BUCKET"),
+            documents_bucket: variables.text("MILLRACE_DOCUMENTS_BUCKET"),
             queue_urls: [
                 variables.text("MILLRACE_INGEST_QUEUE_URL"),
                 variables.text("MILLRACE_CHUNK_QUEUE_URL"),
                 variables.text("MILLRACE_PERF_QUEUE_URL"),
                 variables.text("MILLRACE_STATUS_QUEUE_URL"),
+                variables.text("MILLRACE_PDF_QUEUE_URL"),
             ],
             clients_table: variables.text("MILLRACE_CLIENTS_TABLE"),
+            settings_table: variables.text("MILLRACE_SETTINGS_TABLE"),
             locks_table: variables.text("MILLRACE_LOCKS_TABLE"),
             reminder_delay_seconds: u16::try_from(delay).unwrap_or(u16::MAX),
         };
@@ -71,7 +78,7 @@ mod tests {
     #[test]
     fn every_variable_is_asked_for_and_all_that_are_missing_are_named() {
         let error = Config::from_vars(&|_| None).unwrap_err();
-        assert_eq!(error.0.len(), 14);
+        assert_eq!(error.0.len(), 17);
         let whole = |name: &str| {
             Some(if name.ends_with("_SECONDS") {
                 "60".to_owned()

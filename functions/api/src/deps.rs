@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_app::authenticate::Authenticator;
-use millrace_app::ports::{MessageSender, ObjectStore, Surroundings, UploadSigner};
+use millrace_app::documents::DocumentPorts;
+use millrace_app::ports::{
+    DownloadSigner, MessageSender, ObjectStore, SettingStore, Surroundings, UploadSigner,
+};
 use millrace_core::Failure;
 use millrace_store::Store;
 
@@ -33,6 +36,12 @@ pub struct Deps {
     pub landing: Arc<dyn ObjectStore>,
     /// The collections bucket.
     pub collections: Arc<dyn ObjectStore>,
+    /// The documents bucket.
+    pub documents: Arc<dyn ObjectStore>,
+    /// Signs addresses in the documents bucket.
+    pub document_signer: Arc<dyn DownloadSigner>,
+    /// The settings table.
+    pub settings: Arc<dyn SettingStore>,
     /// Signs addresses in the landing bucket.
     pub signer: Arc<dyn UploadSigner>,
     /// The queues.
@@ -45,4 +54,16 @@ pub struct Deps {
     pub surroundings: Arc<dyn Surroundings>,
     /// What health asks.
     pub parts: Vec<Part>,
+}
+
+impl Deps {
+    pub(crate) fn document_ports(&self) -> DocumentPorts<'_> {
+        DocumentPorts {
+            store: &self.store,
+            sender: self.sender.as_ref(),
+            documents: self.documents.as_ref(),
+            signer: self.document_signer.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
 }

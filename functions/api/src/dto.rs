@@ -1,9 +1,11 @@
 //! What goes over the wire, one module per resource. DTOs carry no rules beyond their own shape.
 
 pub mod answer;
+pub mod documents;
 pub mod drive;
 pub mod files;
 pub mod health;
 pub mod kpi;
 pub mod specs;
+pub mod system_message;
 pub mod uploads;

@@ -64,6 +64,7 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
     let found = [
         ("get", item.get.is_some()),
         ("post", item.post.is_some()),
+        ("put", item.put.is_some()),
         ("delete", item.delete.is_some()),
     ];
     found

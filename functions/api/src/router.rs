@@ -18,7 +18,7 @@ use crate::auth::{Access, guard};
 use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
-use crate::routes::{datasets, files, health, kpis, openapi, specs, uploads};
+use crate::routes::{datasets, documents, files, health, kpis, openapi, specs, system_message, uploads};
 
 /// How long reading may take, and how long changing something may.
 const READ_BUDGET: Duration = Duration::from_secs(10);
@@ -106,6 +106,20 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::DatasetsRead, routes!(datasets::list_dataset_rows)).problems(&[422]),
         scoped(Scope::DatasetsRead, routes!(datasets::list_dimension_rows)),
         scoped(Scope::DatasetsRead, routes!(kpis::query)).problems(&[422]),
+        scoped(Scope::DocumentsWrite, routes!(documents::order))
+            .keyed()
+            .takes(Takes::Json)
+            .problems(&[422]),
+        scoped(Scope::DocumentsRead, routes!(documents::list)),
+        scoped(Scope::DocumentsRead, routes!(documents::read)),
+        scoped(Scope::DocumentsRead, routes!(documents::fetch)).problems(&[409]),
+        scoped(Scope::DocumentsWrite, routes!(documents::drive)),
+        scoped(Scope::Admin, routes!(documents::drive_open)),
+        public(routes!(system_message::read)).problems(&[401]),
+        scoped(Scope::Admin, routes!(system_message::set))
+            .takes(Takes::Json)
+            .problems(&[422]),
+        scoped(Scope::Admin, routes!(system_message::remove)),
     ]
 }
 

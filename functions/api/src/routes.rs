@@ -1,10 +1,12 @@
 //! The handlers, one module per resource: decode, call a use case, encode.
 
 pub(crate) mod datasets;
+pub(crate) mod documents;
 pub(crate) mod files;
 mod fitting;
 pub(crate) mod health;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
 pub(crate) mod specs;
+pub(crate) mod system_message;
 pub(crate) mod uploads;

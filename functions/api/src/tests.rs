@@ -3,10 +3,12 @@
 mod access;
 mod answers;
 mod document;
+mod documents;
 mod files;
 mod gateway;
 mod kpis;
 mod limits;
 mod specs;
 mod support;
+mod system_message;
 mod uploads;

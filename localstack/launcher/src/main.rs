@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Built and packed as functions, beside the stack program.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 6] = [
     "millrace-fn-api",
     "millrace-fn-csv-ingest",
     "millrace-fn-perf-worker",
+    "millrace-fn-pdf-generator",
     "millrace-fn-status-updater",
     "millrace-fn-migrate",
 ];

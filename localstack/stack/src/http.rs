@@ -11,6 +11,8 @@ use serde_json::Value;
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: String,
+    /// Where it sends its caller on to.
+    pub(crate) location: Option<String>,
 }
 
 impl Answer {
@@ -37,6 +39,8 @@ impl Http {
         let client = Client::builder()
             .timeout(Duration::from_secs(60))
             .no_proxy()
+            // A token is for the API alone, not for where it sends its caller.
+            .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self { client, runtime })
     }
@@ -67,13 +71,30 @@ impl Http {
         let read = async {
             let response = request.send().await?;
             let status = response.status();
+            let location = response.headers().get("location");
+            let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
             Ok::<_, reqwest::Error>(Answer {
                 status,
+                location,
                 body: response.text().await?,
             })
         };
         self.runtime
             .block_on(read)
             .with_context(|| format!("{method} {address}"))
+    }
+
+    /// Reads what lies at an address that needs no token.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(crate) fn download(&self, address: &str) -> anyhow::Result<Vec<u8>> {
+        let read = async {
+            let response = self.client.get(address).send().await?.error_for_status()?;
+            response.bytes().await
+        };
+        // Without the address: whoever has it may read.
+        let bytes = self.runtime.block_on(read).map_err(reqwest::Error::without_url);
+        Ok(bytes.context("downloading")?.to_vec())
     }
 }

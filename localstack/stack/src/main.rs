@@ -60,7 +60,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show the log of a function (api, csv-ingest, perf-worker, status-updater, migrate)
+    /// Show the log of a function (api, csv-ingest, perf-worker, pdf-generator, status-updater, migrate)
     Logs {
         /// The function
         function: String,

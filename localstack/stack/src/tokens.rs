@@ -9,15 +9,17 @@ use crate::clock::{now_text, unix_seconds};
 use crate::files::{read_json, write_json};
 use crate::instance::Instance;
 
-const EVERY_SCOPE: [&str; 6] = [
+const EVERY_SCOPE: [&str; 8] = [
     "admin",
     "datasets:read",
+    "documents:read",
+    "documents:write",
     "files:read",
     "files:write",
     "specs:read",
     "specs:write",
 ];
-const READ_SCOPES: [&str; 3] = ["datasets:read", "files:read", "specs:read"];
+const READ_SCOPES: [&str; 4] = ["datasets:read", "documents:read", "files:read", "specs:read"];
 const VALID_SECONDS: u64 = 365 * 86_400;
 
 /// A token and who holds it.
@@ -66,7 +68,11 @@ pub(crate) fn settle(instance: &Instance) -> anyhow::Result<Vec<Token>> {
                 .iter()
                 .all(|token| token.expires_at > unix_seconds() + 86_400)
     };
-    if let Some(tokens) = remembered.filter(still_valid) {
+    if let Some(mut tokens) = remembered.filter(still_valid) {
+        // Scopes that have come since are given too: the table is written after every deploy.
+        for (token, scopes) in tokens.iter_mut().zip([&EVERY_SCOPE[..], &READ_SCOPES]) {
+            token.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        }
         return Ok(tokens);
     }
     let tokens = vec![

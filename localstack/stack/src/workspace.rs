@@ -13,7 +13,7 @@ pub(crate) struct Function {
 }
 
 /// All functions of the template.
-pub(crate) const FUNCTIONS: [Function; 5] = [
+pub(crate) const FUNCTIONS: [Function; 6] = [
     Function {
         name: "api",
         logical_id: "ApiFunction",
@@ -25,6 +25,10 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
     Function {
         name: "perf-worker",
         logical_id: "PerfWorkerFunction",
+    },
+    Function {
+        name: "pdf-generator",
+        logical_id: "PdfGeneratorFunction",
     },
     Function {
         name: "status-updater",

@@ -95,10 +95,10 @@ impl Authenticator {
     }
 }
 
-/// Lowercase hexadecimal SHA-256 of a text.
+/// Lowercase hexadecimal SHA-256 of a text or of bytes.
 #[must_use]
-pub fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
+pub fn sha256_hex(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()

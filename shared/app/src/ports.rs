@@ -85,6 +85,37 @@ pub trait UploadSigner: Send + Sync {
     async fn sign_upload(&self, key: &str, valid_seconds: u32) -> Result<PresignedUpload, Failure>;
 }
 
+/// Makes addresses for downloads.
+#[async_trait]
+pub trait DownloadSigner: Send + Sync {
+    /// An address at which an object can be read for a while, under a file name and as a media type.
+    async fn sign_download(
+        &self,
+        key: &str,
+        file_name: &str,
+        media_type: &str,
+        valid_seconds: u32,
+    ) -> Result<String, Failure>;
+}
+
+/// The settings table: few texts, read often, changed by people, not in need of the database.
+#[async_trait]
+pub trait SettingStore: Send + Sync {
+    /// A setting's text; none where it is not set.
+    async fn load_setting(&self, setting_id: &str) -> Result<Option<String>, Failure>;
+
+    /// Sets it, to be forgotten some time after an instant (in seconds since 1970) if one is given.
+    async fn store_setting(
+        &self,
+        setting_id: &str,
+        text: &str,
+        expires_at: Option<i64>,
+    ) -> Result<(), Failure>;
+
+    /// Takes it away; it may be gone already.
+    async fn delete_setting(&self, setting_id: &str) -> Result<(), Failure>;
+}
+
 /// A client that may call, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientRecord {

@@ -10,15 +10,12 @@ use aws_sdk_rdsdata::config::timeout::TimeoutConfig;
 use aws_sdk_rdsdata::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_rdsdata::types::{Field, SqlParameter};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::{Failure, FailureKind, RESPONSE_TOO_LARGE};
 use millrace_store::{Rows, Sql, Statement, TransactionId, Value};
 use tokio::sync::OnceCell;
 
 use crate::Connection;
 use crate::failure;
-
-/// The detail of a failure whose answer would have been larger than the service sends: ask for less.
-pub const RESPONSE_TOO_LARGE: &str = "ResponseTooLarge";
 
 /// The service ends a call after 45 seconds; we wait longer, so that its answer is the one we see.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -233,7 +230,7 @@ fn exception_kind(code: &str) -> FailureKind {
 mod tests {
     use millrace_core::failure::FailureKind;
 
-    use super::{RESPONSE_TOO_LARGE, database_failure, exception_kind, sql_state, sql_state_kind};
+    use super::{database_failure, exception_kind, sql_state, sql_state_kind};
 
     #[test]
     fn the_sql_state_decides_where_there_is_one() {

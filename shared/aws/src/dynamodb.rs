@@ -1,11 +1,11 @@
-//! The clients and locks tables.
+//! The clients, settings and locks tables.
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use millrace_app::ports::{ClientRecord, ClientStore, Lock, LockStore};
+use millrace_app::ports::{ClientRecord, ClientStore, Lock, LockStore, SettingStore};
 use millrace_core::failure::{Failure, FailureKind};
 use tokio::sync::OnceCell;
 
@@ -85,6 +85,63 @@ fn client_record(item: &HashMap<String, AttributeValue>) -> Option<ClientRecord>
         scopes,
         expires_at: item.get("expires_at")?.as_n().ok()?.parse().ok()?,
     })
+}
+
+/// Settings: a text each.
+pub struct SettingsTable(Table);
+
+impl SettingsTable {
+    /// The table by its name.
+    #[must_use]
+    pub fn new(connection: &Connection, table: &str) -> Self {
+        Self(Table::new(connection, table))
+    }
+}
+
+#[async_trait]
+impl SettingStore for SettingsTable {
+    async fn load_setting(&self, setting_id: &str) -> Result<Option<String>, Failure> {
+        let call = self.0.client().await.get_item().table_name(&self.0.name);
+        // Whoever has set it sees it at once.
+        let answer = call
+            .key("setting_id", AttributeValue::S(setting_id.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| map("dynamodb.get_item", error))?;
+        let text = answer.item.as_ref().and_then(|item| item.get("text"));
+        Ok(text.and_then(|text| text.as_s().ok().cloned()))
+    }
+
+    async fn store_setting(
+        &self,
+        setting_id: &str,
+        text: &str,
+        expires_at: Option<i64>,
+    ) -> Result<(), Failure> {
+        let call = self.0.client().await.put_item().table_name(&self.0.name);
+        let expiry = expires_at.map(|seconds| AttributeValue::N(seconds.to_string()));
+        let call = call
+            .item("setting_id", AttributeValue::S(setting_id.to_owned()))
+            .item("text", AttributeValue::S(text.to_owned()));
+        let call = match expiry {
+            Some(expiry) => call.item("expires_at", expiry),
+            None => call,
+        };
+        call.send()
+            .await
+            .map(|_| ())
+            .map_err(|error| map("dynamodb.put_item", error))
+    }
+
+    async fn delete_setting(&self, setting_id: &str) -> Result<(), Failure> {
+        let call = self.0.client().await.delete_item().table_name(&self.0.name);
+        call.key("setting_id", AttributeValue::S(setting_id.to_owned()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| map("dynamodb.delete_item", error))
+    }
 }
 
 /// Locks with an owner, a lease and a fencing token.

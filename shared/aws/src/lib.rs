@@ -19,9 +19,9 @@ mod sqs;
 
 pub use connection::Connection;
 #[cfg(feature = "rdsdata")]
-pub use data_api::{DataApi, RESPONSE_TOO_LARGE, database_failure};
+pub use data_api::{DataApi, database_failure};
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{ClientsTable, LocksTable, table_answers};
+pub use dynamodb::{ClientsTable, LocksTable, SettingsTable, table_answers};
 #[cfg(feature = "s3")]
 pub use s3::Bucket;
 #[cfg(feature = "secrets")]

@@ -22,6 +22,8 @@ pub struct QueueUrls {
     pub perf: Option<String>,
     /// The status queue.
     pub status: Option<String>,
+    /// The pdf queue.
+    pub pdf: Option<String>,
 }
 
 impl QueueUrls {
@@ -31,6 +33,7 @@ impl QueueUrls {
             Queue::Chunk => self.chunk.as_deref(),
             Queue::Perf => self.perf.as_deref(),
             Queue::Status => self.status.as_deref(),
+            Queue::Pdf => self.pdf.as_deref(),
         }
     }
 

@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+/// The detail of a failure whose answer would have been larger than the other side sends: ask for less.
+pub const RESPONSE_TOO_LARGE: &str = "ResponseTooLarge";
+
 /// Why a call failed, as far as retrying is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
@@ -92,6 +95,12 @@ impl Failure {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind.is_transient()
+    }
+
+    /// Whether the answer would have been larger than the other side sends: asking for less may help.
+    #[must_use]
+    pub fn is_response_too_large(&self) -> bool {
+        self.kind == FailureKind::Invalid && self.detail.as_deref() == Some(RESPONSE_TOO_LARGE)
     }
 
     /// A stable code for logs and answers.

@@ -55,6 +55,11 @@ uuid_id!(
     LoadId
 );
 
+uuid_id!(
+    /// A document that is asked for, through all its makings.
+    DocumentId
+);
+
 /// A version of a file; the first is 1, and the tracker, not S3, numbers them.
 pub type Version = u32;
 

@@ -19,5 +19,5 @@ pub mod row_error;
 
 pub use decimal::Decimal;
 pub use failure::{Failure, FailureKind};
-pub use ids::{ContributionId, FileId, FileVersion};
+pub use ids::{ContributionId, DocumentId, FileId, FileVersion};
 pub use name::Name;

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::ids::FileVersion;
+use crate::ids::{DocumentId, FileVersion};
 use crate::name::Name;
 
 /// The version of every payload written by this build.
@@ -55,11 +55,13 @@ pub enum Queue {
     Perf,
     /// Facts that have changed, and reminders.
     Status,
+    /// Documents to be made.
+    Pdf,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status];
+    pub const ALL: [Self; 5] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status, Self::Pdf];
 
     /// The queue as it is written in the outbox.
     #[must_use]
@@ -69,6 +71,7 @@ impl Queue {
             Self::Chunk => "chunk",
             Self::Perf => "perf",
             Self::Status => "status",
+            Self::Pdf => "pdf",
         }
     }
 
@@ -161,6 +164,18 @@ pub enum StatusMessage {
     DriveDataset {
         /// The dataset.
         dataset: Name,
+    },
+}
+
+/// Pdf queue. A document's own message is its reminder: one is sent with a delay before the commit that makes it
+/// necessary, one without after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PdfMessage {
+    /// Make a document that is not made yet.
+    RenderDocument {
+        /// The document.
+        document_id: DocumentId,
     },
 }
 

@@ -1,4 +1,4 @@
-//! Where objects lie: the keys of the landing and collections buckets, made and read in one place.
+//! Where objects lie: the keys of the landing, collections and documents buckets, made and read in one place.
 
 use std::str::FromStr;
 
@@ -53,6 +53,12 @@ pub fn row_errors(kind: SpecKind, spec: &Name, file: FileVersion, chunk: u32) ->
 #[must_use]
 pub fn partial(dataset: &Name, file: FileVersion) -> String {
     format!("partials/{dataset}/{}/{}.mrd", file.file_id, file.version)
+}
+
+/// Key of a document in the documents bucket: the lowercase hexadecimal SHA-256 of its bytes.
+#[must_use]
+pub fn document(sha256: &str) -> String {
+    format!("{sha256}.pdf")
 }
 
 #[cfg(test)]

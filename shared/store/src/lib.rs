@@ -8,10 +8,12 @@
 pub mod contributions;
 pub mod datasets;
 pub mod dimensions;
+pub mod documents;
 pub mod files;
 pub mod health;
 pub mod outbox;
 pub mod selection;
+pub mod snapshot;
 pub mod specs;
 pub mod sql;
 pub mod tables;

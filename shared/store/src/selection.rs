@@ -11,11 +11,13 @@ use millrace_core::definition::{DatasetDefinition, Formula};
 use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use millrace_sql::identifier::quote;
+use serde::{Deserialize, Serialize};
 
 use crate::tables::{CellTable, DimensionTable};
 
 /// The period that dates are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Grain {
     /// `2023-01-08`.
     Day,
@@ -37,6 +39,17 @@ impl Grain {
             "month" => Some(Self::Month),
             "year" => Some(Self::Year),
             _ => None,
+        }
+    }
+
+    /// The grain as [`Self::parse`] reads it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
         }
     }
 

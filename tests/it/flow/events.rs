@@ -6,9 +6,10 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::ports::{MessageSender, ObjectStore};
 use millrace_aws::{Connection, QueueUrls, Queues};
 use millrace_core::facts::Mode;
-use millrace_core::ids::FileVersion;
+use millrace_core::ids::{DocumentId, FileVersion};
 use millrace_core::message::Queue;
 use millrace_core::object_key;
+use millrace_store::documents::{DocumentState, NewDocument};
 use millrace_store::files::{BeginVersion, NewVersion};
 use millrace_tests::{Database, Road, repository, specs};
 
@@ -105,6 +106,15 @@ impl Functions {
             reminder_delay_seconds: 60,
         };
         millrace_fn_perf_worker::handler::handle(trigger, &deps).await
+    }
+
+    async fn pdf_generator(&self, trigger: SqsEvent) -> SqsBatchResponse {
+        let deps = millrace_fn_pdf_generator::deps::Deps {
+            store: self.database.store(),
+            documents: Arc::new(self.road.documents.clone()),
+            queues: self.queues().1,
+        };
+        millrace_fn_pdf_generator::handler::handle(trigger, &deps).await
     }
 
     async fn status_updater(&self, trigger: SqsEvent) -> SqsBatchResponse {
@@ -265,4 +275,66 @@ async fn a_failure_comes_again_alone() {
     let response = functions.csv_ingest(sample("csv-ingest-upload"), 1_000_000).await;
     assert_eq!(failed(&response), Vec::<&str>::new());
     assert!(functions.road.record(functions.file).await.facts.validated);
+}
+
+/// The document that the samples are about, registered for a dataset.
+async fn register(functions: &Functions, dataset: &str) -> DocumentId {
+    let document_id = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4d".parse().unwrap();
+    let new = NewDocument {
+        document_id,
+        title: "Sample",
+        query: &serde_json::from_value(
+            serde_json::json!({"dataset": dataset, "group_by": [], "filters": []}),
+        )
+        .unwrap(),
+        client_id: "tests",
+        idempotency: None,
+    };
+    functions.database.store().create_document(&new).await.unwrap();
+    document_id
+}
+
+#[tokio::test]
+async fn a_document_is_rendered_beside_poison() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    let document_id = register(&functions, "SAC_stds_atd_cmp_by_school").await;
+    let trigger = sample("pdf-generator-poison");
+    let poison = trigger.records[0].message_id.clone().unwrap();
+    assert_eq!(failed(&functions.pdf_generator(trigger).await), [poison.as_str()]);
+    let response = functions
+        .pdf_generator(sample("pdf-generator-render-document"))
+        .await;
+    assert_eq!(failed(&response), Vec::<&str>::new());
+    let record = functions.road.document(document_id).await;
+    assert_eq!((record.state, record.attempts), (DocumentState::Ready, 1));
+}
+
+/// The tenth delivery is the last: its failure is the document's, and the message goes to the dead-letter queue.
+#[tokio::test]
+async fn the_last_delivery_fails_the_document_and_is_not_acknowledged() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    let document_id = register(&functions, "SAC_stds_atd_cmp_by_school").await;
+    functions
+        .database
+        .script("revoke all on ingestion.contribution from millrace_app")
+        .await;
+    for (delivery, state) in [("9", DocumentState::Queued), ("10", DocumentState::Failed)] {
+        let mut trigger = sample("pdf-generator-render-document");
+        let attributes = &mut trigger.records[0].attributes;
+        attributes.insert("ApproximateReceiveCount".to_owned(), delivery.to_owned());
+        assert_eq!(
+            failed(&functions.pdf_generator(trigger).await).len(),
+            1,
+            "{delivery}"
+        );
+        let record = functions.road.document(document_id).await;
+        assert_eq!(
+            (record.state, record.error.unwrap().code.as_str()),
+            (state, "misconfigured")
+        );
+    }
 }

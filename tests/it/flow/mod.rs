@@ -4,6 +4,8 @@
 
 mod bad_rows;
 mod chunked;
+mod document_instants;
+mod documents;
 mod driving;
 mod events;
 mod failures;

@@ -8,7 +8,14 @@ use millrace_tests::Random;
 use millrace_tests::stack::{AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, wait_until};
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 5] = ["api", "csv-ingest", "perf-worker", "status-updater", "migrate"];
+const FUNCTIONS: [&str; 6] = [
+    "api",
+    "csv-ingest",
+    "perf-worker",
+    "pdf-generator",
+    "status-updater",
+    "migrate",
+];
 
 /// A call with its service, operation and arguments.
 type Call = (&'static str, &'static str, Value);
@@ -22,6 +29,10 @@ async fn wake(stack: &Stack) {
         .await;
     let file = api.settled(&file_id, Duration::from_secs(90)).await;
     assert_eq!(file["status"], "Ready_to_archive", "{file}");
+    let query = json!({"dataset": specs.by_school, "group_by": []});
+    let document_id = api.order_document("IAM", query).await;
+    let document = api.settled_document(&document_id, Duration::from_secs(90)).await;
+    assert_eq!(document["state"], "ready", "{document}");
 }
 
 fn credentials(stack: &Stack, name: &str) -> Credentials {
@@ -74,6 +85,7 @@ impl Calls<'_> {
             "api" => measure("IngestQueueUrl"),
             "csv-ingest" => measure("ChunkQueueUrl"),
             "perf-worker" => measure("PerfQueueUrl"),
+            "pdf-generator" => measure("PdfQueueUrl"),
             "status-updater" => measure("StatusQueueUrl"),
             _ => self.owner_secret(),
         }
@@ -91,6 +103,8 @@ impl Calls<'_> {
                 self.get(landing, "uploads/x"),
                 self.put(collections, "parts/x"),
                 self.get(collections, "parts/x"),
+                self.put("DocumentsBucketName", "x.pdf"),
+                receive("PdfQueueUrl"),
                 self.client("delete_item"),
             ],
             "csv-ingest" => vec![
@@ -108,6 +122,17 @@ impl Calls<'_> {
                 send("IngestQueueUrl"),
                 self.owner_secret(),
                 self.client("get_item"),
+            ],
+            "pdf-generator" => vec![
+                self.get("DocumentsBucketName", "x.pdf"),
+                self.put(collections, "parts/x"),
+                self.get(collections, "parts/x"),
+                self.get(landing, "uploads/x"),
+                send("PdfQueueUrl"),
+                receive("PerfQueueUrl"),
+                self.owner_secret(),
+                self.client("get_item"),
+                self.item("get_item", "SettingsTableName", "setting_id"),
             ],
             "status-updater" => vec![
                 self.put(collections, "parts/x"),
@@ -171,6 +196,7 @@ async fn iam_nobody_reads_without_a_signature() {
     for (output, prefix) in [
         ("LandingBucketName", "uploads/"),
         ("CollectionsBucketName", "parts/"),
+        ("DocumentsBucketName", ""),
     ] {
         let bucket = stack.output(output);
         let key = emulator

@@ -8,6 +8,7 @@ mod content;
 mod contributions;
 mod datasets_later;
 mod dimensions;
+mod documents;
 mod limits;
 mod outbox;
 mod ratio;

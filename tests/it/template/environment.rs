@@ -8,10 +8,11 @@ use super::source;
 use super::stack::Stack;
 
 /// Crate folder and logical name of each function.
-const FUNCTIONS: [(&str, &str); 5] = [
+const FUNCTIONS: [(&str, &str); 6] = [
     ("api", "ApiFunction"),
     ("csv-ingest", "CsvIngestFunction"),
     ("perf-worker", "PerfWorkerFunction"),
+    ("pdf-generator", "PdfGeneratorFunction"),
     ("status-updater", "StatusUpdaterFunction"),
     ("migrate", "MigrateFunction"),
 ];

@@ -137,6 +137,15 @@ mod tests {
     use super::super::stack::finds;
     use super::*;
 
+    /// The worker knows which delivery is the last, so that no document waits for ever.
+    #[test]
+    fn the_pdf_generator_knows_its_last_attempt() {
+        let stack = super::super::all::as_written(&[]);
+        let tries = number(&stack.properties("PdfQueue")["RedrivePolicy"]["maxReceiveCount"]);
+        let known = millrace_fn_pdf_generator::handler::LAST_ATTEMPT;
+        assert_eq!(tries, Some(u64::from(known)));
+    }
+
     #[test]
     fn a_short_visibility_is_found() {
         let rule = visibility_covers_six_timeouts;

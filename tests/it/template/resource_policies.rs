@@ -51,19 +51,24 @@ pub(super) fn key_policy_is_narrow(stack: &Stack) -> Vec<String> {
         .collect()
 }
 
-/// A presigned upload is refused a quarter of an hour after it was signed, whatever the signer asked for.
+/// A presigned upload is refused a quarter of an hour after it was signed, a presigned download after five minutes,
+/// whatever the signer asked for.
 pub(super) fn old_signatures_are_refused(stack: &Stack) -> Vec<String> {
-    let refuses = policies_of(stack, "LandingBucket").iter().any(|statement| {
-        let age = &statement.body["Condition"]["NumericGreaterThan"]["s3:signatureAge"];
-        statement.body["Effect"] == "Deny"
-            && statement.actions().contains(&"s3:PutObject")
-            && age.as_u64().is_some_and(|age| age <= 900_000)
+    let signed = [
+        ("LandingBucket", "s3:PutObject", 900_000),
+        ("DocumentsBucket", "s3:GetObject", 300_000),
+    ];
+    let open = signed.into_iter().filter(|(bucket, action, longest)| {
+        let policies = policies_of(stack, bucket);
+        !policies.iter().any(|statement| {
+            let age = &statement.body["Condition"]["NumericGreaterThan"]["s3:signatureAge"];
+            statement.body["Effect"] == "Deny"
+                && statement.actions().contains(action)
+                && age.as_u64().is_some_and(|age| age <= *longest)
+        })
     });
-    if refuses {
-        Vec::new()
-    } else {
-        vec!["LandingBucket: takes uploads signed long ago".to_owned()]
-    }
+    open.map(|(bucket, action, _)| format!("{bucket}: takes {action} that was signed long ago"))
+        .collect()
 }
 
 fn ties_to_account(key: &str) -> bool {
@@ -152,12 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn a_long_lived_upload_is_found() {
-        let age = "/LandingBucketPolicy/Properties/PolicyDocument/Statement/0/Condition/NumericGreaterThan/s3:signatureAge";
-        finds(
-            old_signatures_are_refused,
-            &[(age, json!(86_400_000))],
-            "LandingBucket",
-        );
+    fn a_long_lived_signature_is_found() {
+        for bucket in ["LandingBucket", "DocumentsBucket"] {
+            let age = format!(
+                "/{bucket}Policy/Properties/PolicyDocument/Statement/0/Condition/NumericGreaterThan/s3:signatureAge"
+            );
+            finds(
+                old_signatures_are_refused,
+                &[(age.as_str(), json!(86_400_000))],
+                bucket,
+            );
+        }
     }
 }

@@ -102,6 +102,32 @@ pub(super) fn buckets_are_private_and_tidy(stack: &Stack) -> Vec<String> {
     findings
 }
 
+/// Documents are gone within a day or two, whole: with the versions and the markers that a versioned bucket keeps.
+pub(super) fn documents_go_after_a_day(stack: &Stack) -> Vec<String> {
+    let rules = &stack.properties("DocumentsBucket")["LifecycleConfiguration"]["Rules"];
+    let has = |condition: &dyn Fn(&Value) -> bool| {
+        list(rules).any(|rule| rule["Status"] == "Enabled" && rule["Prefix"].is_null() && condition(rule))
+    };
+    let checks = [
+        (
+            has(&|rule| number(&rule["ExpirationInDays"]) == Some(1)),
+            "keeps documents",
+        ),
+        (
+            has(&|rule| number(&rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == Some(1)),
+            "keeps old versions",
+        ),
+        (
+            has(&|rule| rule["ExpiredObjectDeleteMarker"] == true),
+            "keeps markers",
+        ),
+    ];
+    let broken = checks.iter().filter(|(good, _)| !good);
+    broken
+        .map(|(_, wrong)| format!("DocumentsBucket: {wrong}"))
+        .collect()
+}
+
 /// The cluster speaks the Data API, pauses, is encrypted and lets nobody connect. Applied where one is created.
 pub(super) fn database_is_closed_and_pauses(stack: &Stack) -> Vec<String> {
     let mut findings = Vec::new();
@@ -157,10 +183,11 @@ pub(super) fn secrets_are_generated(stack: &Stack) -> Vec<String> {
 }
 
 /// Rules that hold whatever the parameters are.
-pub(super) const ALWAYS: [Rule; 5] = [
+pub(super) const ALWAYS: [Rule; 6] = [
     stores_outlive_the_stack,
     tables_age_and_recover,
     buckets_are_private_and_tidy,
+    documents_go_after_a_day,
     database_is_closed_and_pauses,
     secrets_are_generated,
 ];
@@ -290,6 +317,23 @@ mod tests {
             &[("/LandingBucket/Properties/OwnershipControls", Value::Null)],
             "LandingBucket: has ACLs",
         );
+    }
+
+    #[test]
+    fn documents_that_stay_are_found() {
+        let rules = "/DocumentsBucket/Properties/LifecycleConfiguration/Rules";
+        for (place, value, wrong) in [
+            ("0/ExpirationInDays", json!(30), "keeps documents"),
+            ("0/Status", json!("Disabled"), "keeps documents"),
+            ("0/NoncurrentVersionExpiration", Value::Null, "keeps old versions"),
+            ("1", Value::Null, "keeps markers"),
+        ] {
+            finds(
+                documents_go_after_a_day,
+                &[(&format!("{rules}/{place}"), value)],
+                wrong,
+            );
+        }
     }
 
     #[test]

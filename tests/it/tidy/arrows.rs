@@ -5,7 +5,7 @@ use super::{files, text};
 const PURE: [&str; 6] = ["core", "sql", "spec", "table", "aggregate", "pdf"];
 
 /// What each crate may depend on, of ours.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
     ("shared/spec", &["core"]),
@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("shared/aggregate", &["core", "table"]),
     ("shared/pdf", &["core"]),
     ("shared/store", &["core", "sql"]),
-    ("shared/app", &["core", "table", "aggregate", "store"]),
+    ("shared/app", &["core", "table", "aggregate", "pdf", "store"]),
     ("shared/aws", &["core", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),
     (
@@ -23,6 +23,10 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("functions/csv-ingest", &["core", "store", "app", "aws", "lambda"]),
     (
         "functions/perf-worker",
+        &["core", "store", "app", "aws", "lambda"],
+    ),
+    (
+        "functions/pdf-generator",
         &["core", "store", "app", "aws", "lambda"],
     ),
     (

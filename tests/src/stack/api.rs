@@ -19,6 +19,8 @@ pub struct Answer {
     pub status: u16,
     /// The content type.
     pub content_type: String,
+    /// Where it sends its caller on to.
+    pub location: Option<String>,
     /// The body as JSON, or null.
     pub body: Value,
     /// The body.
@@ -72,10 +74,19 @@ pub struct Api {
     token: Option<String>,
 }
 
+/// A client that goes nowhere by itself.
+fn client() -> Client {
+    let builder = Client::builder().timeout(CALL_TIMEOUT);
+    builder
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
 impl Api {
     pub(super) fn new(base: &str, token: &str) -> Self {
         Self {
-            http: Client::builder().timeout(CALL_TIMEOUT).build().unwrap(),
+            http: client(),
             base: base.to_owned(),
             token: Some(token.to_owned()),
         }
@@ -121,11 +132,14 @@ impl Api {
             .get("content-type")
             .and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
+        let location = response.headers().get("location");
+        let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Some(Answer {
             status,
             content_type,
+            location,
             body,
             text,
         })

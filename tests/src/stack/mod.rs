@@ -6,6 +6,7 @@
 
 mod api;
 mod controls;
+mod documents;
 mod emulator;
 mod fixtures;
 mod hostile;
@@ -16,6 +17,7 @@ mod sql;
 
 pub use api::{Answer, Api, Upload};
 pub use controls::{Controls, Hold};
+pub use documents::Download;
 pub use emulator::{CallError, Credentials, Emulator};
 pub use fixtures::{AttendanceSpecs, Row, csv, random_rows, schools};
 pub use hostile::hostile_files;

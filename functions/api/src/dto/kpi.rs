@@ -56,7 +56,7 @@ impl ReadQuery for KpiParameters {
         Ok(Self {
             group_by,
             grain: grain.transpose()?,
-            filter: read_filters(members.repeated("filter"))?,
+            filter: read_filters(&members.repeated("filter"))?,
             from: read_day(members, "from")?,
             to: read_day(members, "to")?,
             limit: members.limit()?,
@@ -66,41 +66,50 @@ impl ReadQuery for KpiParameters {
 }
 
 fn read_groups(text: &str) -> Result<Vec<Name>, Problem> {
+    let parts = text.split(',').filter(|_| !text.is_empty()).map(str::trim);
+    parse_groups(parts).map_err(|message| bad_member("group_by", message))
+}
+
+/// Columns to group by, each once.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn parse_groups<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Vec<Name>, String> {
     let mut groups: Vec<Name> = Vec::new();
-    for part in text.split(',').filter(|_| !text.is_empty()) {
-        let name = Name::parse(part.trim()).map_err(|error| bad_member("group_by", error.to_string()))?;
+    for part in parts {
+        let name = Name::parse(part).map_err(|error| error.to_string())?;
         if groups.contains(&name) {
-            return Err(bad_member("group_by", format!("{name} is there twice")));
+            return Err(format!("{name} is there twice"));
         }
         groups.push(name);
     }
     if groups.len() > MAX_GROUPS {
-        return Err(bad_member(
-            "group_by",
-            format!("has more than {MAX_GROUPS} columns"),
-        ));
+        return Err(format!("has more than {MAX_GROUPS} columns"));
     }
     Ok(groups)
 }
 
-fn read_filters(texts: Vec<String>) -> Result<Vec<(Name, Vec<String>)>, Problem> {
+fn read_filters(texts: &[String]) -> Result<Vec<(Name, Vec<String>)>, Problem> {
+    parse_filters(texts).map_err(|message| bad_member("filter", message))
+}
+
+/// Filters, written `column:value`, by column.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn parse_filters(texts: &[String]) -> Result<Vec<(Name, Vec<String>)>, String> {
     let mut filters: Vec<(Name, Vec<String>)> = Vec::new();
     for text in texts {
-        let parts = text
-            .split_once(':')
-            .ok_or_else(|| bad_member("filter", "is written column:value"))?;
-        let name = Name::parse(parts.0).map_err(|error| bad_member("filter", error.to_string()))?;
-        let value = parts.1.to_owned();
+        let (column, value) = text.split_once(':').ok_or("is written column:value")?;
+        let name = Name::parse(column).map_err(|error| error.to_string())?;
+        let value = value.to_owned();
         match filters.iter_mut().find(|(column, _)| *column == name) {
             Some((_, values)) => values.push(value),
             None => filters.push((name, vec![value])),
         }
     }
     if filters.len() > MAX_FILTERS {
-        return Err(bad_member(
-            "filter",
-            format!("names more than {MAX_FILTERS} columns"),
-        ));
+        return Err(format!("names more than {MAX_FILTERS} columns"));
     }
     Ok(filters)
 }

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use millrace_core::definition::SpecKind;
-use millrace_core::{FileId, Name};
+use millrace_core::{DocumentId, FileId, Name};
 
 use crate::problem::Problem;
 
@@ -17,6 +17,10 @@ pub struct NameInPath(pub Name);
 /// `{file_id}`.
 #[derive(Debug, Clone, Copy)]
 pub struct FileIdInPath(pub FileId);
+
+/// `{document_id}`.
+#[derive(Debug, Clone, Copy)]
+pub struct DocumentIdInPath(pub DocumentId);
 
 /// `{kind}`: `dimension`, `event` or `dataset`.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,19 @@ impl<S: Send + Sync> FromRequestParts<S> for FileIdInPath {
             .and_then(|text| FileId::from_str(&text).ok());
         id.map(Self)
             .ok_or_else(|| Problem::not_found("there is no such file: an id is a UUID"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DocumentIdInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = member(parts, state, "document_id").await?;
+        let id = Some(text)
+            .filter(|text| text.len() == 36)
+            .and_then(|text| DocumentId::from_str(&text).ok());
+        id.map(Self)
+            .ok_or_else(|| Problem::not_found("there is no such document: an id is a UUID"))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Pages that fit into the database's answer.
 
-use millrace_aws::RESPONSE_TOO_LARGE;
 use millrace_core::Failure;
-use millrace_core::failure::FailureKind;
 use millrace_store::datasets::ReadError;
 
 /// An error that may be the database's.
@@ -46,15 +44,11 @@ impl PageSize {
     /// Takes an answer, or none when a shorter page is to be asked for.
     pub(crate) fn take<T, E: FailsAtTheDatabase>(&mut self, answer: Result<T, E>) -> Option<Result<T, E>> {
         match answer {
-            Err(error) if self.0 > 1 && error.failure().is_some_and(is_too_large) => {
+            Err(error) if self.0 > 1 && error.failure().is_some_and(Failure::is_response_too_large) => {
                 self.0 = (self.0 / 4).max(1);
                 None
             }
             answer => Some(answer),
         }
     }
-}
-
-fn is_too_large(failure: &Failure) -> bool {
-    failure.kind == FailureKind::Invalid && failure.detail.as_deref() == Some(RESPONSE_TOO_LARGE)
 }

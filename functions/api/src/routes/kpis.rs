@@ -63,7 +63,7 @@ fn question(found: &Found, asked: KpiParameters) -> Answer<KpiQuery> {
 }
 
 /// Values are checked against their column's type here, so that the database never has to refuse one.
-fn check_filters(found: &Found, filters: &[(Name, Vec<String>)]) -> Answer<()> {
+pub(crate) fn check_filters(found: &Found, filters: &[(Name, Vec<String>)]) -> Answer<()> {
     let selection =
         Selection::new(&found.cells, found.dimension.as_ref()).map_err(|error| read_problem(error.into()))?;
     for (name, values) in filters {

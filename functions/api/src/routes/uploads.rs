@@ -137,7 +137,7 @@ async fn remind_of_next_version(deps: &Deps, file_id: FileId) -> Answer<()> {
     Ok(send_reminder(deps.sender.as_ref(), file, deps.reminder_delay_seconds).await?)
 }
 
-fn request_hash(operation: &str, body: &[u8]) -> String {
+pub(crate) fn request_hash(operation: &str, body: &[u8]) -> String {
     let hash = Sha256::new()
         .chain_update(operation)
         .chain_update([0])

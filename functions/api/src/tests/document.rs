@@ -54,7 +54,13 @@ fn every_route_is_in_the_document_and_the_other_way_round() {
     let mut routes: Vec<String> = Vec::new();
     for route in all() {
         for (path, item) in route.documented.1.paths {
-            for (method, operation) in [("GET", item.get), ("POST", item.post), ("DELETE", item.delete)] {
+            let methods = [
+                ("GET", item.get),
+                ("POST", item.post),
+                ("PUT", item.put),
+                ("DELETE", item.delete),
+            ];
+            for (method, operation) in methods {
                 routes.extend(operation.map(|_| format!("{method} {path}")));
             }
         }
@@ -74,7 +80,8 @@ async fn every_documented_operation_is_routed_and_no_other_method_is() {
         let address = path
             .replace("{kind}", "event")
             .replace("{name}", "x")
-            .replace("{file_id}", "x");
+            .replace("{file_id}", "x")
+            .replace("{document_id}", "x");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let request = http::Request::builder()
                 .method(method)
@@ -104,7 +111,13 @@ fn every_answer_has_an_example_every_reference_a_target_and_every_operation_a_na
         names.push(operation["operationId"].as_str().unwrap());
         assert!(operation["security"].is_array(), "{name}");
         for (status, response) in operation["responses"].as_object().unwrap() {
-            for (media, content) in response["content"].as_object().unwrap() {
+            let content = response["content"].as_object();
+            // What has been removed, and what lies elsewhere, has no content.
+            assert!(
+                content.is_some() || ["204", "303"].contains(&status.as_str()),
+                "{name} {status}"
+            );
+            for (media, content) in content.into_iter().flatten() {
                 assert!(content.get("example").is_some(), "{name} {status} {media}");
                 assert!(content.get("schema").is_some(), "{name} {status} {media}");
             }

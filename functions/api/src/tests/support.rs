@@ -11,8 +11,8 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use millrace_app::authenticate::{Authenticator, sha256_hex};
 use millrace_app::ports::{
-    ClientRecord, ClientStore, MessageSender, ObjectSink, ObjectStore, ObjectStream, PresignedUpload,
-    Surroundings, UploadSigner,
+    ClientRecord, ClientStore, DownloadSigner, MessageSender, ObjectSink, ObjectStore, ObjectStream,
+    PresignedUpload, Surroundings, UploadSigner,
 };
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::Queue;
@@ -23,6 +23,8 @@ use tower::ServiceExt as _;
 
 use crate::deps::{Deps, Part, Probe};
 use crate::router;
+
+mod settings;
 
 /// Answers a statement: the database of a test.
 pub(super) type Script = dyn Fn(&Statement) -> Result<Rows, Failure> + Send + Sync;
@@ -35,6 +37,7 @@ pub(super) struct Api {
     pub(super) messages: Arc<Mutex<Vec<(Queue, String)>>>,
     /// How late each of the messages is seen.
     pub(super) delays: Arc<Mutex<Vec<u16>>>,
+    pub(super) settings: settings::Stored,
 }
 
 /// An answer, read.
@@ -81,11 +84,15 @@ pub(super) fn api_for(
     });
     let bucket = Arc::new(Bucket::default());
     let queues = Arc::new(Queues::default());
+    let settings = Arc::new(settings::Settings::default());
     let deps = Deps {
         store: Store::new(sql.clone()),
         owner_store: Store::new(sql),
         landing: bucket.clone(),
         collections: bucket.clone(),
+        documents: bucket.clone(),
+        document_signer: bucket.clone(),
+        settings: settings.clone(),
         signer: bucket.clone(),
         sender: queues.clone(),
         reminder_delay_seconds: 60,
@@ -110,6 +117,7 @@ pub(super) fn api_for(
         objects: Arc::clone(&bucket.objects),
         messages: Arc::clone(&queues.messages),
         delays: Arc::clone(&queues.delays),
+        settings: Arc::clone(&settings.0),
     }
 }
 
@@ -307,6 +315,21 @@ impl UploadSigner for Bucket {
             headers: vec![("if-none-match".to_owned(), "*".to_owned())],
             expires_at: 1_700_000_000 + i64::from(valid_seconds),
         })
+    }
+}
+
+#[async_trait]
+impl DownloadSigner for Bucket {
+    async fn sign_download(
+        &self,
+        key: &str,
+        file_name: &str,
+        media_type: &str,
+        valid_seconds: u32,
+    ) -> Result<String, Failure> {
+        Ok(format!(
+            "https://documents.example/{key}#{valid_seconds} {media_type} {file_name}"
+        ))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::status::Status;
 const HEALTH_PATIENCE: Duration = Duration::from_secs(60);
 const FILE_PATIENCE: Duration = Duration::from_secs(180);
 const ASK_EVERY: Duration = Duration::from_millis(150);
+const DOCUMENT_PATIENCE: Duration = Duration::from_secs(60);
 const FINAL: [&str; 3] = ["Ready_to_archive", "Archived", "Error"];
 
 /// A file to send.
@@ -173,6 +174,46 @@ impl Api {
                 );
             }
             pause(ASK_EVERY);
+        }
+    }
+
+    /// Has a document made, unless it was under the same key. Returns its id.
+    pub(super) fn order_document(&self, order: &Value, key: &str) -> anyhow::Result<String> {
+        let headers = [
+            ("Authorization", self.authorization.as_str()),
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", key),
+        ];
+        let address = format!("{}/api/documents", self.base);
+        let body = order.to_string().into_bytes();
+        let answer = self.http.send(&Method::POST, &address, &headers, body)?;
+        ensure!(
+            answer.status.as_u16() == 202,
+            "POST /api/documents: {} {}",
+            answer.status,
+            answer.body
+        );
+        let ordered = answer.json();
+        let document_id = ordered["document_id"].as_str();
+        Ok(document_id.context("the answer has no document_id")?.to_owned())
+    }
+
+    /// Waits for a document's content and downloads it.
+    pub(super) fn wait_document(&self, document_id: &str) -> anyhow::Result<Vec<u8>> {
+        let begin = Instant::now();
+        let path = format!("/api/documents/{document_id}/content");
+        loop {
+            let answer = self.call(&Method::GET, &path, None)?;
+            match (answer.status.as_u16(), &answer.location) {
+                (303, Some(address)) => return self.http.download(address),
+                (202, _) if begin.elapsed() < DOCUMENT_PATIENCE => pause(ASK_EVERY),
+                (202, _) => bail!(
+                    "the document is still {} after {} s: see cargo local logs pdf-generator",
+                    answer.json()["state"],
+                    DOCUMENT_PATIENCE.as_secs()
+                ),
+                _ => bail!("GET {path}: {} {}", answer.status, answer.body),
+            }
         }
     }
 

@@ -7,6 +7,8 @@ mod client;
 mod fixtures;
 mod table;
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
@@ -19,6 +21,7 @@ pub(crate) const DATASET: &str = "SAC_stds_atd_cmp_by_school";
 const DIMENSION: &str = "dimension_master";
 const EVENT: &str = "event_students_attendance";
 const FILE: &str = "attendance-2024-01.csv";
+const DOCUMENT_FILE: &str = "attendance-by-district.pdf";
 const ROW_ERRORS_SHOWN: usize = 8;
 
 /// Has the API drive on every file that is not at its end, from the facts in the database.
@@ -47,6 +50,13 @@ pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
     if files > 0 {
         screen::step(&format!("{files} open files were driven on"));
     }
+    let driven = api.post("/api/documents/drive", &json!({}))?;
+    ensure!(
+        driven.status.is_success(),
+        "POST /api/documents/drive: {} {}",
+        driven.status,
+        driven.body
+    );
     Ok(())
 }
 
@@ -80,6 +90,7 @@ pub(crate) fn run(status: &Status) -> anyhow::Result<()> {
     };
     let event_file = send(&api, &file)?;
     show_kpis(&api, &attendance)?;
+    make_document(&api, Path::new(&status.folder))?;
     show_row_errors(&api, &event_file)
 }
 
@@ -134,6 +145,33 @@ fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()>
     screen::line(&format!(
         "Checked: {} of {} pupil days, the sum over the files themselves.",
         attendance.marked, attendance.total
+    ));
+    Ok(())
+}
+
+/// Has the figures made into a document, once for a version of the dataset, and keeps it in the instance's folder.
+fn make_document(api: &Api, folder: &Path) -> anyhow::Result<()> {
+    let order = json!({
+        "kind": "kpi",
+        "title": "Attendance by district",
+        "query": {"dataset": DATASET, "group_by": ["district_id", "date"], "grain": "week",
+            "measures": ["percentage", "sum_students_attendance_marked", "sum_total_students"]},
+    });
+    let version = api.kpis(DATASET, "group_by=&limit=1")?["version"].to_string();
+    let document_id = api.order_document(&order, &format!("demonstration-{version}"))?;
+    let content = api.wait_document(&document_id)?;
+    ensure!(
+        content.starts_with(b"%PDF-"),
+        "the document is no PDF: see cargo local logs pdf-generator"
+    );
+    let path = folder.join(DOCUMENT_FILE);
+    std::fs::write(&path, &content).with_context(|| format!("writing {}", path.display()))?;
+    let detail = api.get(&format!("/api/documents/{document_id}"))?;
+    screen::line(&format!(
+        "Document: {} ({} pages, {} bytes)",
+        path.display(),
+        detail["pages"],
+        content.len()
     ));
     Ok(())
 }

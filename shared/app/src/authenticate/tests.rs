@@ -31,7 +31,7 @@ fn token(client_id: &str, fill: &str) -> String {
 
 fn clients() -> Arc<OneClient> {
     let record = ClientRecord {
-        token_sha256: sha256_hex(&token("c_1", "a")),
+        token_sha256: sha256_hex(token("c_1", "a")),
         scopes: vec!["files:read".to_owned(), "unheard:of".to_owned()],
         expires_at: 1_000,
     };

@@ -10,6 +10,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         let path = path
             .replace("{file_id}", "01890000-0000-7000-8000-000000000000")
+            .replace("{document_id}", "01890000-0000-7000-8000-000000000000")
             .replace("{kind}", "event")
             .replace("{name}", "anything");
         for (method, operation) in item.as_object().unwrap() {
@@ -41,8 +42,8 @@ async fn every_route_refuses_who_may_not_call_it() {
     let api = stack.api();
     let document = api.with_token(None).get("/openapi.json").await;
     let operations = operations(document.expect(200));
-    assert!(operations.len() >= 16, "{operations:?}");
-    let reads = ["datasets:read", "files:read", "specs:read"];
+    assert!(operations.len() >= 25, "{operations:?}");
+    let reads = ["datasets:read", "documents:read", "files:read", "specs:read"];
     let mut public = Vec::new();
     for (method, path, scope) in &operations {
         let Some(scope) = scope else {
@@ -80,7 +81,7 @@ async fn every_route_refuses_who_may_not_call_it() {
         }
     }
     public.sort_unstable();
-    assert_eq!(public, ["/health", "/openapi.json"]);
+    assert_eq!(public, ["/api/system-message", "/health", "/openapi.json"]);
 }
 
 #[tokio::test]
@@ -99,12 +100,15 @@ async fn health_names_every_part() {
         "database",
         "landing_bucket",
         "collections_bucket",
+        "documents_bucket",
         "clients_table",
+        "settings_table",
         "locks_table",
         "ingest_queue",
         "chunk_queue",
         "perf_queue",
         "status_queue",
+        "pdf_queue",
     ] {
         assert!(parts.contains(&part), "{part}: {parts:?}");
     }

@@ -2,11 +2,13 @@
 
 mod access;
 mod conflicts;
+mod documents;
 mod figures;
 mod known_answers;
 mod limits;
 mod road;
 mod rows;
+mod system_message;
 mod versions;
 
 use std::time::Duration;
