@@ -199,7 +199,8 @@ impl Database {
             let deletes: String = self.query(tables).await.into_iter().flatten().flatten().collect();
             let script = format!(
                 "begin; set local session_replication_role = replica; {deletes} \
-                 delete from operations.outbox; delete from operations.idempotency; commit"
+                 delete from operations.outbox; delete from operations.run_file; delete from operations.run; \
+                 delete from operations.datafile_registry; delete from operations.source_fence; delete from operations.idempotency; commit"
             );
             let _ = self.forget_files.set(script);
         }

@@ -53,12 +53,13 @@ pub fn connect(config: &Config) -> Deps {
 }
 
 fn queue_urls(config: &Config) -> QueueUrls {
-    let [ingest, chunk, perf, status] = config.queue_urls.clone().map(Some);
+    let [ingest, chunk, perf, status, fetch] = config.queue_urls.clone().map(Some);
     QueueUrls {
         ingest,
         chunk,
         perf,
         status,
+        fetch,
     }
 }
 
@@ -68,6 +69,7 @@ fn queue_name(queue: Queue) -> &'static str {
         Queue::Chunk => "chunk_queue",
         Queue::Perf => "perf_queue",
         Queue::Status => "status_queue",
+        Queue::Fetch => "fetch_queue",
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Config {
     pub landing_bucket: String,
     /// Where parts and row errors lie.
     pub collections_bucket: String,
-    /// The queues: ingest, chunk, perf, status.
-    pub queue_urls: [String; 4],
+    /// The queues: ingest, chunk, perf, status, fetch.
+    pub queue_urls: [String; 5],
     /// The callers.
     pub clients_table: String,
     /// The locks, for health.
@@ -55,6 +55,7 @@ impl Config {
                 variables.text("MILLRACE_CHUNK_QUEUE_URL"),
                 variables.text("MILLRACE_PERF_QUEUE_URL"),
                 variables.text("MILLRACE_STATUS_QUEUE_URL"),
+                variables.text("MILLRACE_FETCH_QUEUE_URL"),
             ],
             clients_table: variables.text("MILLRACE_CLIENTS_TABLE"),
             locks_table: variables.text("MILLRACE_LOCKS_TABLE"),
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn every_variable_is_asked_for_and_all_that_are_missing_are_named() {
         let error = Config::from_vars(&|_| None).unwrap_err();
-        assert_eq!(error.0.len(), 14);
+        assert_eq!(error.0.len(), 15);
         let whole = |name: &str| {
             Some(if name.ends_with("_SECONDS") {
                 "60".to_owned()

@@ -4,5 +4,6 @@ pub mod answer;
 pub mod files;
 pub mod health;
 pub mod kpi;
+pub mod sources;
 pub mod specs;
 pub mod uploads;

@@ -18,7 +18,7 @@ use crate::auth::{Access, guard};
 use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
-use crate::routes::{datasets, files, health, kpis, openapi, specs, uploads};
+use crate::routes::{datasets, files, health, kpis, openapi, sources, specs, uploads};
 
 /// How long reading may take, and how long changing something may.
 const READ_BUDGET: Duration = Duration::from_secs(10);
@@ -106,6 +106,12 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::DatasetsRead, routes!(datasets::list_dataset_rows)).problems(&[422]),
         scoped(Scope::DatasetsRead, routes!(datasets::list_dimension_rows)),
         scoped(Scope::DatasetsRead, routes!(kpis::query)).problems(&[422]),
+        scoped(Scope::SourcesWrite, routes!(sources::run))
+            .keyed()
+            .problems(&[422]),
+        scoped(Scope::SourcesRead, routes!(sources::list_runs)),
+        scoped(Scope::SourcesRead, routes!(sources::read_run)),
+        scoped(Scope::SourcesRead, routes!(sources::list_files)),
     ]
 }
 

@@ -6,5 +6,6 @@ mod fitting;
 pub(crate) mod health;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
+pub(crate) mod sources;
 pub(crate) mod specs;
 pub(crate) mod uploads;

@@ -7,6 +7,7 @@ mod files;
 mod gateway;
 mod kpis;
 mod limits;
+mod sources;
 mod specs;
 mod support;
 mod uploads;

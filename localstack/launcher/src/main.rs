@@ -18,6 +18,7 @@ const FUNCTIONS: [&str; 5] = [
     "millrace-fn-csv-ingest",
     "millrace-fn-perf-worker",
     "millrace-fn-status-updater",
+    "millrace-fn-nightly-fetcher",
     "millrace-fn-migrate",
 ];
 const STACK: &str = "millrace-stack";

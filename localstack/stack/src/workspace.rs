@@ -13,7 +13,7 @@ pub(crate) struct Function {
 }
 
 /// All functions of the template.
-pub(crate) const FUNCTIONS: [Function; 5] = [
+pub(crate) const FUNCTIONS: [Function; 6] = [
     Function {
         name: "api",
         logical_id: "ApiFunction",
@@ -29,6 +29,10 @@ pub(crate) const FUNCTIONS: [Function; 5] = [
     Function {
         name: "status-updater",
         logical_id: "StatusUpdaterFunction",
+    },
+    Function {
+        name: "nightly-fetcher",
+        logical_id: "NightlyFetcherFunction",
     },
     Function {
         name: "migrate",

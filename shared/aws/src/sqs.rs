@@ -22,6 +22,8 @@ pub struct QueueUrls {
     pub perf: Option<String>,
     /// The status queue.
     pub status: Option<String>,
+    /// The fetch queue.
+    pub fetch: Option<String>,
 }
 
 impl QueueUrls {
@@ -31,6 +33,7 @@ impl QueueUrls {
             Queue::Chunk => self.chunk.as_deref(),
             Queue::Perf => self.perf.as_deref(),
             Queue::Status => self.status.as_deref(),
+            Queue::Fetch => self.fetch.as_deref(),
         }
     }
 }
@@ -119,5 +122,9 @@ impl MessageSender for Queues {
             .await
             .map(|_| ())
             .map_err(|error| map("sqs.send_message", error))
+    }
+
+    fn sends_to(&self, queue: Queue) -> bool {
+        self.urls.url(queue).is_some()
     }
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::ids::FileVersion;
+use crate::ids::{FileVersion, RunId};
 use crate::name::Name;
 
 /// The version of every payload written by this build.
@@ -55,11 +55,13 @@ pub enum Queue {
     Perf,
     /// Facts that have changed, and reminders.
     Status,
+    /// Runs of external sources.
+    Fetch,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status];
+    pub const ALL: [Self; 5] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status, Self::Fetch];
 
     /// The queue as it is written in the outbox.
     #[must_use]
@@ -69,6 +71,7 @@ impl Queue {
             Self::Chunk => "chunk",
             Self::Perf => "perf",
             Self::Status => "status",
+            Self::Fetch => "fetch",
         }
     }
 
@@ -155,6 +158,21 @@ pub enum StatusMessage {
         /// The file version.
         #[serde(flatten)]
         file: FileVersion,
+    },
+}
+
+/// Fetch queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FetchMessage {
+    /// Begin a run of every source: what the schedule sends.
+    FetchAll {},
+    /// Work on a run of a source.
+    FetchSource {
+        /// The source.
+        source: Name,
+        /// The run.
+        run_id: RunId,
     },
 }
 

@@ -20,6 +20,12 @@ pub enum Scope {
     /// Read datasets, dimensions and KPIs.
     #[serde(rename = "datasets:read")]
     DatasetsRead,
+    /// See runs of sources, and the files that came of them.
+    #[serde(rename = "sources:read")]
+    SourcesRead,
+    /// Run sources.
+    #[serde(rename = "sources:write")]
+    SourcesWrite,
     /// Everything that concerns the whole installation.
     #[serde(rename = "admin")]
     Admin,
@@ -27,12 +33,14 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SpecsRead,
         Self::SpecsWrite,
         Self::FilesRead,
         Self::FilesWrite,
         Self::DatasetsRead,
+        Self::SourcesRead,
+        Self::SourcesWrite,
         Self::Admin,
     ];
 
@@ -45,6 +53,8 @@ impl Scope {
             Self::FilesRead => "files:read",
             Self::FilesWrite => "files:write",
             Self::DatasetsRead => "datasets:read",
+            Self::SourcesRead => "sources:read",
+            Self::SourcesWrite => "sources:write",
             Self::Admin => "admin",
         }
     }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod health;
 pub mod outbox;
 pub mod selection;
+pub mod sources;
 pub mod specs;
 pub mod sql;
 pub mod tables;

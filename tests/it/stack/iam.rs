@@ -4,11 +4,20 @@
 
 use std::time::Duration;
 
-use millrace_tests::Random;
-use millrace_tests::stack::{AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, wait_until};
+use millrace_tests::stack::{
+    AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, unique, wait_until,
+};
+use millrace_tests::{Random, specs};
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 5] = ["api", "csv-ingest", "perf-worker", "status-updater", "migrate"];
+const FUNCTIONS: [&str; 6] = [
+    "api",
+    "csv-ingest",
+    "perf-worker",
+    "status-updater",
+    "nightly-fetcher",
+    "migrate",
+];
 
 /// A call with its service, operation and arguments.
 type Call = (&'static str, &'static str, Value);
@@ -16,12 +25,26 @@ type Call = (&'static str, &'static str, Value);
 /// Sends one file along the road, so that every function has a process.
 async fn wake(stack: &Stack) {
     let api = stack.api();
-    let specs = AttendanceSpecs::create(&api, "iam").await;
-    let file_id = specs
+    let attendance = AttendanceSpecs::create(&api, "iam").await;
+    let file_id = attendance
         .send(&api, "a.csv", &random_rows(&mut Random::new(51), 20))
         .await;
     let file = api.settled(&file_id, Duration::from_secs(90)).await;
     assert_eq!(file["status"], "Ready_to_archive", "{file}");
+    let source = unique("iam_source");
+    let list = "https://data.example.org/none/";
+    api.create_spec(&specs::source(&source, list, &attendance.attendance))
+        .await;
+    let begun = api.post(&format!("/api/sources/{source}/run"), &json!({})).await;
+    let path = format!(
+        "/api/sources/{source}/runs/{}",
+        begun.expect(202)["run_id"].as_str().unwrap()
+    );
+    let is_over = || async { api.get(&path).await.body["state"] == "failed" };
+    assert!(
+        wait_until(Duration::from_secs(60), is_over).await,
+        "the run is not over"
+    );
 }
 
 fn credentials(stack: &Stack, name: &str) -> Credentials {
@@ -75,6 +98,7 @@ impl Calls<'_> {
             "csv-ingest" => measure("ChunkQueueUrl"),
             "perf-worker" => measure("PerfQueueUrl"),
             "status-updater" => measure("StatusQueueUrl"),
+            "nightly-fetcher" => measure("FetchQueueUrl"),
             _ => self.item("get_item", "LocksTableName", "lock_id"),
         }
     }
@@ -103,6 +127,15 @@ impl Calls<'_> {
                 self.get(landing, "uploads/x"),
                 self.put(collections, "parts/x"),
                 send("IngestQueueUrl"),
+                self.owner_secret(),
+                self.client("get_item"),
+            ],
+            "nightly-fetcher" => vec![
+                self.put(landing, "uploads/x"),
+                self.get(landing, "sources/x"),
+                self.put(collections, "parts/x"),
+                send("PerfQueueUrl"),
+                receive("IngestQueueUrl"),
                 self.owner_secret(),
                 self.client("get_item"),
             ],

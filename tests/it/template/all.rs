@@ -1,10 +1,10 @@
 //! All rules, on the template as written and as the SAM transform leaves it, for every kind of deployment.
 
 use super::stack::{Rule, Stack};
-use super::{api, functions, policies, queues, resolve, resource_policies, source, stores, tools};
+use super::{api, functions, policies, queues, resolve, resource_policies, schedules, source, stores, tools};
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 22] = [
+const ALWAYS: [Rule; 23] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
@@ -24,13 +24,15 @@ const ALWAYS: [Rule; 22] = [
     functions::functions_are_bounded,
     functions::environment_holds_no_secret,
     functions::functions_wait_for_the_migration,
+    schedules::schedules_send_to_queues_and_lose_nothing,
     api::routes_declare_authorization,
     api::stages_are_throttled_and_logged,
     api::gateway_calls_the_function,
 ];
 
 /// Rules whose parameters a local stack may loosen.
-const IN_A_CLOUD: [Rule; 2] = [
+const IN_A_CLOUD: [Rule; 3] = [
+    schedules::private_networks_are_closed,
     resource_policies::plain_http_is_denied,
     api::api_keeps_its_concurrency,
 ];
@@ -39,7 +41,7 @@ const IN_A_CLOUD: [Rule; 2] = [
 const WAIVERS: [&str; 1] = ["HttpApiRoute/route-authorization"];
 
 /// What a local stack gives: a database of its own, short times, no TLS.
-pub(super) const LOCAL: [(&str, &str); 8] = [
+pub(super) const LOCAL: [(&str, &str); 10] = [
     ("Stage", "local"),
     (
         "DatabaseClusterArn",
@@ -51,6 +53,8 @@ pub(super) const LOCAL: [(&str, &str); 8] = [
     ),
     ("WorkerTimeoutSeconds", "5"),
     ("StatusTimeoutSeconds", "2"),
+    ("FetchTimeoutSeconds", "3"),
+    ("FetchPrivateNetworks", "127.0.0.0/8"),
     ("ApiReservedConcurrency", "0"),
     ("TracingMode", "PassThrough"),
     ("RequireTls", "false"),
@@ -96,7 +100,11 @@ fn the_template_obeys_every_rule_after_the_sam_transform() {
 #[test]
 fn every_choice_of_timeout_keeps_the_rule_of_six() {
     let template = source::template();
-    for parameter in ["WorkerTimeoutSeconds", "StatusTimeoutSeconds"] {
+    for parameter in [
+        "WorkerTimeoutSeconds",
+        "StatusTimeoutSeconds",
+        "FetchTimeoutSeconds",
+    ] {
         let choices = template["Parameters"][parameter]["AllowedValues"]
             .as_array()
             .unwrap();

@@ -8,11 +8,12 @@ use super::source;
 use super::stack::Stack;
 
 /// Crate folder and logical name of each function.
-const FUNCTIONS: [(&str, &str); 5] = [
+const FUNCTIONS: [(&str, &str); 6] = [
     ("api", "ApiFunction"),
     ("csv-ingest", "CsvIngestFunction"),
     ("perf-worker", "PerfWorkerFunction"),
     ("status-updater", "StatusUpdaterFunction"),
+    ("nightly-fetcher", "NightlyFetcherFunction"),
     ("migrate", "MigrateFunction"),
 ];
 

@@ -9,7 +9,14 @@ use serde_json::Value;
 
 use super::source;
 
-const FUNCTIONS: [&str; 5] = ["api", "csv-ingest", "perf-worker", "status-updater", "migrate"];
+const FUNCTIONS: [&str; 6] = [
+    "api",
+    "csv-ingest",
+    "perf-worker",
+    "status-updater",
+    "nightly-fetcher",
+    "migrate",
+];
 
 fn sample<T: DeserializeOwned>(name: &str) -> T {
     let text = source::read(&format!("events/{name}.json"));

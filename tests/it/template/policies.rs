@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_function_that_feeds_itself_is_found() {
-        for key in ["uploads/*", "*", "drops/partner/*"] {
+        for key in ["uploads/*", "*", "uploads/partner/*"] {
             let write = statement("s3:PutObject", &format!("${{LandingBucket.Arn}}/{key}"));
             finds(no_function_feeds_itself, &[(INGEST, write)], "CsvIngestFunction");
         }

@@ -2,18 +2,19 @@
 
 use super::{files, text};
 
-const PURE: [&str; 5] = ["core", "sql", "spec", "table", "aggregate"];
+const PURE: [&str; 6] = ["core", "sql", "source", "spec", "table", "aggregate"];
 
 /// What each crate may depend on, of ours.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
-    ("shared/spec", &["core"]),
+    ("shared/source", &["core"]),
+    ("shared/spec", &["core", "source"]),
     ("shared/table", &["core"]),
     ("shared/aggregate", &["core", "table"]),
     ("shared/store", &["core", "sql"]),
-    ("shared/app", &["core", "table", "aggregate", "store"]),
-    ("shared/aws", &["core", "store", "app"]),
+    ("shared/app", &["core", "source", "table", "aggregate", "store"]),
+    ("shared/aws", &["core", "source", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),
     (
         "functions/api",
@@ -29,12 +30,17 @@ const ARROWS: [(&str, &[&str]); 18] = [
         &["core", "store", "app", "aws", "lambda"],
     ),
     (
+        "functions/nightly-fetcher",
+        &["core", "source", "store", "app", "aws", "lambda"],
+    ),
+    (
         "functions/migrate",
         &["core", "spec", "sql", "store", "app", "aws", "lambda"],
     ),
     ("localstack/postgres", &["sql"]),
     ("localstack/data-api", &["sql"]),
-    ("localstack/stack", &["postgres", "data-api"]),
+    ("localstack/source-server", &[]),
+    ("localstack/stack", &["postgres", "data-api", "source-server"]),
     ("localstack/launcher", &[]),
 ];
 

@@ -3,6 +3,7 @@
 //! them. While faults run nothing may be doubled; after they stop everything has to settle in time.
 
 mod deliveries;
+mod fetch;
 mod hostile;
 mod kills;
 mod outages;
@@ -19,11 +20,12 @@ use serde_json::Value;
 /// How long after the last fault everything has to be settled.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 
-const DEAD_LETTERS: [&str; 4] = [
+const DEAD_LETTERS: [&str; 5] = [
     "IngestDeadLetterQueueUrl",
     "ChunkDeadLetterQueueUrl",
     "PerfDeadLetterQueueUrl",
     "StatusDeadLetterQueueUrl",
+    "FetchDeadLetterQueueUrl",
 ];
 
 /// A batch of files on its way, and what has to come of it.
