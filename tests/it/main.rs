@@ -1,5 +1,6 @@
 //! Tests across crates, in one binary.
 
+mod fetch;
 mod flow;
 mod migrate;
 mod oracle;

@@ -200,7 +200,8 @@ impl Database {
             let script = format!(
                 "begin; set local session_replication_role = replica; {deletes} \
                  delete from operations.outbox; delete from operations.idempotency; \
-                 delete from operations.document; commit"
+                 delete from operations.document; delete from operations.run_file; delete from operations.run; \
+                 delete from operations.datafile_registry; delete from operations.source_fence; commit"
             );
             let _ = self.forget_files.set(script);
         }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use millrace_app::Disposition;
 use millrace_app::contribute::{PerfPorts, contribute};
+use millrace_app::fetch::{FetchPorts, fetch_source};
 use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
-use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_app::ports::{MessageSender, ObjectStore, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
+use millrace_app::sources::{RunPorts, begin_all};
 use millrace_app::track::track;
 use millrace_app::upload::{UploadRequest, begin_version, delete_file};
 use millrace_core::definition::SpecKind;
@@ -15,7 +17,7 @@ use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion};
 use millrace_core::message::{
-    ChunkMessage, Envelope, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
+    ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
 };
 use millrace_core::object_key;
 use millrace_lambda::s3_event::created_keys;
@@ -23,9 +25,11 @@ use millrace_store::files::{BeginVersion, FileRecord};
 use millrace_store::{Sql, Store};
 
 use crate::faults::{Faults, FaultyObjects, FaultySender, FaultySql};
+use crate::locks::MemoryLocks;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
+use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
 mod documents;
@@ -86,6 +90,16 @@ pub struct Road {
     pub documents: MemoryObjects,
     /// The queues, without faults.
     pub queues: Arc<MemoryQueues>,
+    /// External sources.
+    pub sources: Arc<MemorySources>,
+    /// Who calls them; [`Self::sources`] unless a test puts another one here.
+    pub client: Arc<dyn SourceClient>,
+    /// One worker a source.
+    pub locks: MemoryLocks,
+    /// How long a fetching worker may take, by the clock.
+    pub fetch_ms: u64,
+    /// Private networks that a source may name.
+    pub private_networks: Vec<ipnet::IpNet>,
     /// Clock and chance.
     pub surroundings: Counter,
     /// Faults on every port.
@@ -112,6 +126,7 @@ impl Road {
             let inner: Arc<dyn ObjectStore> = Arc::new(objects.clone());
             FaultyObjects::new(inner, &faults)
         };
+        let sources = Arc::new(MemorySources::default());
         let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
         Self {
             store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
@@ -123,6 +138,11 @@ impl Road {
             collections,
             documents,
             queues,
+            client: Arc::clone(&sources) as Arc<dyn SourceClient>,
+            sources,
+            locks: MemoryLocks::default(),
+            fetch_ms: 1_000_000,
+            private_networks: Vec::new(),
             surroundings: Counter::default(),
             faults,
             chunk_bytes: 1024 * 1024,
@@ -151,6 +171,31 @@ impl Road {
             collections: &self.faulty_collections,
             sender: &self.faulty_sender,
             surroundings: &self.surroundings,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What fetching works with.
+    #[must_use]
+    pub fn fetch_ports(&self) -> FetchPorts<'_> {
+        FetchPorts {
+            store: &self.store,
+            landing: &self.faulty_landing,
+            sender: &self.faulty_sender,
+            locks: &self.locks,
+            client: self.client.as_ref(),
+            surroundings: &self.surroundings,
+            private_networks: &self.private_networks,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What beginning runs works with.
+    #[must_use]
+    pub fn run_ports(&self) -> RunPorts<'_> {
+        RunPorts {
+            store: &self.store,
+            sender: &self.faulty_sender,
             reminder_delay_seconds: 60,
         }
     }
@@ -264,6 +309,13 @@ impl Road {
                     contribute(&self.perf_ports(), file, &dataset).await
                 }
                 PerfMessage::LoadDimension { file } => load_dimension(&self.perf_ports(), file).await,
+            },
+            Queue::Fetch => match decode(body)? {
+                FetchMessage::FetchAll {} => begin_all(&self.run_ports(), "a trigger").await,
+                FetchMessage::FetchSource { source, run_id } => {
+                    let deadline_ms = self.surroundings.now_ms() + self.fetch_ms;
+                    fetch_source(&self.fetch_ports(), &source, run_id, deadline_ms).await
+                }
             },
             Queue::Status => {
                 let message: StatusMessage = decode(body)?;

@@ -1,7 +1,7 @@
 //! Specs for tests, through the same checks as those that callers post.
 
 use millrace_core::definition::SpecKind;
-use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
+use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event, check_source};
 use millrace_store::Store;
 use millrace_store::specs::{CreateSpec, Definition};
 use serde_json::{Map, Value, json};
@@ -109,6 +109,17 @@ pub fn dataset(wanted: &Dataset<'_>) -> Value {
         "input": { "type": "object", "required": ["dataset_name", "dataset"], "properties": properties } })
 }
 
+/// A source's body, with a page of links to `<name>-<date>.csv` at an address.
+#[must_use]
+pub fn source(name: &str, list_url: &str, event: &str) -> Value {
+    let host = list_url.split('/').nth(2).unwrap();
+    json!({ "ingestion_type": "source", "source_name": name,
+        "list": { "kind": "html", "url": list_url, "pattern": r"-(?<date>\d{4}-\d{2}-\d{2})\.csv$",
+            "date_format": "YYYY-MM-DD" },
+        "target": { "ingestion_type": "event", "ingestion_name": event },
+        "allowed_hosts": [host] })
+}
+
 /// Checks a body against what exists and creates its spec.
 pub async fn create(store: &Store, body: &Value) -> CreateSpec {
     let definition = compile(store, body).await;
@@ -120,6 +131,7 @@ pub async fn compile(store: &Store, body: &Value) -> Definition {
     match body["ingestion_type"].as_str().unwrap() {
         "dimension" => Definition::Dimension(check_dimension(body).unwrap()),
         "event" => Definition::Event(check_event(body).unwrap()),
+        "source" => Definition::Source(Box::new(check_source(body).unwrap())),
         _ => {
             let catalogue = Catalogue {
                 events: store.list_definitions(SpecKind::Event).await.unwrap(),

@@ -61,13 +61,14 @@ pub fn connect(config: &Config) -> Deps {
 }
 
 fn queue_urls(config: &Config) -> QueueUrls {
-    let [ingest, chunk, perf, status, pdf] = config.queue_urls.clone().map(Some);
+    let [ingest, chunk, perf, status, pdf, fetch] = config.queue_urls.clone().map(Some);
     QueueUrls {
         ingest,
         chunk,
         perf,
         status,
         pdf,
+        fetch,
     }
 }
 
@@ -78,6 +79,7 @@ fn queue_name(queue: Queue) -> &'static str {
         Queue::Perf => "perf_queue",
         Queue::Status => "status_queue",
         Queue::Pdf => "pdf_queue",
+        Queue::Fetch => "fetch_queue",
     }
 }
 

@@ -24,8 +24,8 @@ pub struct Config {
     pub collections_bucket: String,
     /// Where documents lie.
     pub documents_bucket: String,
-    /// The queues: ingest, chunk, perf, status, pdf.
-    pub queue_urls: [String; 5],
+    /// The queues: ingest, chunk, perf, status, pdf, fetch.
+    pub queue_urls: [String; 6],
     /// The callers.
     pub clients_table: String,
     /// The settings.
@@ -61,6 +61,7 @@ impl Config {
                 variables.text("MILLRACE_PERF_QUEUE_URL"),
                 variables.text("MILLRACE_STATUS_QUEUE_URL"),
                 variables.text("MILLRACE_PDF_QUEUE_URL"),
+                variables.text("MILLRACE_FETCH_QUEUE_URL"),
             ],
             clients_table: variables.text("MILLRACE_CLIENTS_TABLE"),
             settings_table: variables.text("MILLRACE_SETTINGS_TABLE"),
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn every_variable_is_asked_for_and_all_that_are_missing_are_named() {
         let error = Config::from_vars(&|_| None).unwrap_err();
-        assert_eq!(error.0.len(), 17);
+        assert_eq!(error.0.len(), 18);
         let whole = |name: &str| {
             Some(if name.ends_with("_SECONDS") {
                 "60".to_owned()

@@ -6,6 +6,7 @@ pub mod drive;
 pub mod files;
 pub mod health;
 pub mod kpi;
+pub mod sources;
 pub mod specs;
 pub mod system_message;
 pub mod uploads;

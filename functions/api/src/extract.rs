@@ -11,5 +11,5 @@ pub mod strict_json;
 pub use idempotency::IdempotencyKey;
 pub use json_body::JsonBody;
 pub use multipart::CsvForm;
-pub use path::{DocumentIdInPath, FileIdInPath, KindInPath, NameInPath};
+pub use path::{DocumentIdInPath, FileIdInPath, KindInPath, NameInPath, RunIdInPath};
 pub use query::{Query, QueryMembers, ReadQuery};

@@ -18,7 +18,9 @@ use crate::auth::{Access, guard};
 use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
-use crate::routes::{datasets, documents, files, health, kpis, openapi, specs, system_message, uploads};
+use crate::routes::{
+    datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
+};
 
 /// How long reading may take, and how long changing something may.
 const READ_BUDGET: Duration = Duration::from_secs(10);
@@ -120,6 +122,12 @@ pub(crate) fn all() -> Vec<Route> {
             .takes(Takes::Json)
             .problems(&[422]),
         scoped(Scope::Admin, routes!(system_message::remove)),
+        scoped(Scope::SourcesWrite, routes!(sources::run))
+            .keyed()
+            .problems(&[422]),
+        scoped(Scope::SourcesRead, routes!(sources::list_runs)),
+        scoped(Scope::SourcesRead, routes!(sources::read_run)),
+        scoped(Scope::SourcesRead, routes!(sources::list_files)),
     ]
 }
 

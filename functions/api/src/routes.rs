@@ -7,6 +7,7 @@ mod fitting;
 pub(crate) mod health;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
+pub(crate) mod sources;
 pub(crate) mod specs;
 pub(crate) mod system_message;
 pub(crate) mod uploads;

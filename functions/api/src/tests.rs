@@ -8,6 +8,7 @@ mod files;
 mod gateway;
 mod kpis;
 mod limits;
+mod sources;
 mod specs;
 mod support;
 mod system_message;

@@ -57,6 +57,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "app_password", "0006_app_password.sql"),
     migration!(7, "create_spec", "0007_create_spec.sql"),
     migration!(8, "documents", "0008_documents.sql"),
+    migration!(9, "sources", "0009_sources.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -65,6 +65,7 @@ async fn compile(store: &Store, kind: SpecKind, body: &Value) -> anyhow::Result<
             let event = check_event(body)?;
             (event.name.to_string(), Definition::Event(event))
         }
+        SpecKind::Source => anyhow::bail!("no source is seeded"),
         SpecKind::Dataset => {
             let catalogue = Catalogue {
                 events: store.list_definitions(SpecKind::Event).await?,

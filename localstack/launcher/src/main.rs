@@ -19,6 +19,7 @@ const FUNCTIONS: [&str; 6] = [
     "millrace-fn-perf-worker",
     "millrace-fn-pdf-generator",
     "millrace-fn-status-updater",
+    "millrace-fn-nightly-fetcher",
     "millrace-fn-migrate",
 ];
 const STACK: &str = "millrace-stack";

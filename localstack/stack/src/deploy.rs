@@ -46,6 +46,7 @@ impl Pace {
         vec![
             ("WorkerTimeoutSeconds", worker),
             ("StatusTimeoutSeconds", status),
+            ("FetchTimeoutSeconds", worker),
             ("ApiTimeoutSeconds", api),
             ("ReminderDelaySeconds", reminder),
             ("ChunkBytes", chunk),
@@ -149,6 +150,7 @@ fn request(
         "ApiCustomId": instance.api_id(),
         "TracingMode": "PassThrough",
         "RequireTls": "false",
+        "FetchPrivateNetworks": "127.0.0.0/8",
     });
     for (name, value) in pace.parameters() {
         parameters[name] = json!(value);
@@ -261,6 +263,7 @@ fn status(
         endpoint_url: ports.endpoint(),
         data_api_url: ports.data_api_url(),
         data_api_control_url: format!("{}/_control", ports.data_api_url()),
+        source_url: ports.source_url(),
         postgres: PostgresStatus {
             host: "127.0.0.1".to_owned(),
             port: ports.postgres,

@@ -23,6 +23,7 @@ mod report;
 mod screen;
 mod secret_source;
 mod serve;
+mod source;
 mod status;
 mod testing;
 mod tokens;
@@ -60,7 +61,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show the log of a function (api, csv-ingest, perf-worker, pdf-generator, status-updater, migrate)
+    /// Show the log of a function (api, csv-ingest, perf-worker, pdf-generator, status-updater, nightly-fetcher,
+    /// migrate)
     Logs {
         /// The function
         function: String,

@@ -18,6 +18,9 @@ pub(crate) struct Ports {
     pub(crate) ministack: u16,
     pub(crate) postgres: u16,
     pub(crate) data_api: u16,
+    /// Nought in what an older program remembered.
+    #[serde(default)]
+    pub(crate) source: u16,
 }
 
 impl Ports {
@@ -44,6 +47,13 @@ impl Ports {
             ministack: choose("MiniStack", remembered.as_ref().map(|ports| ports.ministack))?,
             postgres: choose("PostgreSQL", remembered.as_ref().map(|ports| ports.postgres))?,
             data_api: choose("the Data API", remembered.as_ref().map(|ports| ports.data_api))?,
+            source: choose(
+                "the example source",
+                remembered
+                    .as_ref()
+                    .map(|ports| ports.source)
+                    .filter(|port| *port > 0),
+            )?,
         };
         write_json(&path, &ports)?;
         Ok((ports, moved))
@@ -52,6 +62,11 @@ impl Ports {
     /// Where the emulator listens.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ministack)
+    }
+
+    /// Where the example source listens.
+    pub(crate) fn source_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.source)
     }
 
     /// Where the Data API listens.

@@ -24,7 +24,7 @@ use crate::process::{self, Record};
 use crate::status::{ServeState, Serving, Status, process_numbers};
 use crate::watch::Restarts;
 use crate::workspace::Workspace;
-use crate::{database, demonstration, deploy, emulator, endpoint};
+use crate::{database, demonstration, deploy, emulator, endpoint, source};
 
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
@@ -105,6 +105,7 @@ impl<'a> Stack<'a> {
         let (ports, moved) = Ports::settle(instance)?;
         serving.notes.extend(moved);
         serving.ports = Some(ports.clone());
+        source::serve(&ports)?;
         let postgres = start_postgres(workspace, instance, &environment, &ports)?;
         serving.postgres = Record::of(postgres.pid());
         serving.write(instance)?;

@@ -97,6 +97,9 @@ pub(crate) struct Status {
     pub(crate) data_api_url: String,
     /// Where the Data API endpoint takes faults and limits.
     pub(crate) data_api_control_url: String,
+    /// The server that stands for external sources.
+    #[serde(default)]
+    pub(crate) source_url: String,
     pub(crate) postgres: PostgresStatus,
     pub(crate) processes: BTreeMap<String, i32>,
     /// Outputs of the stack.

@@ -35,6 +35,10 @@ pub(crate) const FUNCTIONS: [Function; 6] = [
         logical_id: "StatusUpdaterFunction",
     },
     Function {
+        name: "nightly-fetcher",
+        logical_id: "NightlyFetcherFunction",
+    },
+    Function {
         name: "migrate",
         logical_id: "MigrateFunction",
     },

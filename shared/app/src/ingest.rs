@@ -51,7 +51,7 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         return Ok(Disposition::Done);
     }
     // The object of an upload that nobody has made yet: its own event will come.
-    let Some(size_bytes) = ports.landing.size(&object_key::upload(file)).await? else {
+    let Some(size_bytes) = ports.landing.size(&record.landing_key()).await? else {
         return Ok(Disposition::Done);
     };
     ports.store.mark_received(file, size_bytes).await?;
@@ -60,7 +60,7 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
     let fields = load_fields(ports.store, &record).await?;
-    let mut object = Object::open(ports.landing, file).await?;
+    let mut object = Object::open(ports.landing, &record.landing_key()).await?;
     let header = match object.read_header(&fields).await? {
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
@@ -85,12 +85,12 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
         return Ok(Disposition::Done);
     }
     let fields = load_fields(ports.store, &record).await?;
-    let mut beginning = Object::open(ports.landing, file).await?;
+    let mut beginning = Object::open(ports.landing, &record.landing_key()).await?;
     let header = match beginning.read_header(&fields).await? {
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
     };
-    let key = object_key::upload(file);
+    let key = record.landing_key();
     let mut stream = ports.landing.open(&key, range.start, Some(range.end)).await?;
     let mut chunk = ChunkCheck::begin(ports, &record, &fields, &header, range.into(), range.chunk)?;
     while let Some(bytes) = stream.next().await? {
@@ -198,7 +198,7 @@ async fn load_fields(store: &Store, record: &FileRecord) -> Result<Vec<Field>, F
             let definition: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
             definition.map(|definition| definition.fields)
         }
-        SpecKind::Dataset => None,
+        SpecKind::Dataset | SpecKind::Source => None,
     };
     let missing = || {
         Failure::invalid(
@@ -220,8 +220,8 @@ struct Object {
 }
 
 impl Object {
-    async fn open(landing: &dyn ObjectStore, file: FileVersion) -> Result<Self, Failure> {
-        let stream = landing.open(&object_key::upload(file), 0, None).await?;
+    async fn open(landing: &dyn ObjectStore, key: &str) -> Result<Self, Failure> {
+        let stream = landing.open(key, 0, None).await?;
         Ok(Self {
             stream,
             hash: Sha256::new(),

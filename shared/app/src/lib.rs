@@ -3,14 +3,15 @@
 //! A use case decides and calls; it knows no SDK, no runtime, no HTTP and no queue wire format. Every one may be run
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
-//! [`upload`] → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`] starts a file again from
-//! its facts. A document: [`documents`] → [`render_document`].
+//! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
+//! starts a file again from its facts. A document: [`documents`] → [`render_document`].
 
 pub mod authenticate;
 mod compose;
 pub mod contribute;
 pub mod documents;
 pub mod drive;
+pub mod fetch;
 pub mod figures;
 pub mod ingest;
 pub mod load_dimension;
@@ -18,6 +19,7 @@ pub mod outbox;
 pub mod ports;
 pub mod render_document;
 pub mod row_errors;
+pub mod sources;
 pub mod system_message;
 pub mod track;
 pub mod upload;

@@ -19,7 +19,9 @@ pub async fn send_outbox(
     sender: &dyn MessageSender,
     file: FileVersion,
 ) -> Result<usize, Failure> {
-    let messages = store.list_outbox(file).await?;
+    let mut messages = store.list_outbox(file).await?;
+    // What this function may not send is another's: of one that is at work, or of the reminder's.
+    messages.retain(|message| sender.sends_to(message.queue));
     send_all(store, sender, &messages).await
 }
 

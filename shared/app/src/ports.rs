@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use millrace_core::failure::Failure;
 use millrace_core::message::Queue;
+use millrace_source::{Access, FetchProblem};
 
 /// A bucket.
 #[async_trait]
@@ -65,6 +66,12 @@ pub async fn write_all(store: &dyn ObjectStore, key: &str, bytes: Vec<u8>) -> Re
 pub trait MessageSender: Send + Sync {
     /// Sends a message, to be seen after a delay of at most 900 seconds.
     async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure>;
+
+    /// Whether this function sends to a queue at all; what it does not send is left to whoever does.
+    fn sends_to(&self, queue: Queue) -> bool {
+        let _ = queue;
+        true
+    }
 }
 
 /// An address to which anybody may send one object for a while.
@@ -174,4 +181,61 @@ pub trait LockStore: Send + Sync {
 
     /// Lets a lock go; false when somebody else took it.
     async fn release(&self, lock: &Lock) -> Result<bool, Failure>;
+}
+
+/// A file or list that a source is asked for.
+#[derive(Debug, Clone)]
+pub struct SourceRequest<'a> {
+    /// Where it is.
+    pub url: &'a str,
+    /// What may be called for it: this address, and every redirect from it.
+    pub access: &'a Access,
+    /// Not again, if it is still called this.
+    pub etag: Option<&'a str>,
+    /// Not again, if it was not changed since.
+    pub last_modified: Option<&'a str>,
+    /// How long all of it may take, to the last byte.
+    pub timeout_ms: u64,
+}
+
+/// What a source answers.
+pub enum SourceAnswer {
+    /// Nothing has changed.
+    NotModified,
+    /// Here it is.
+    Body(SourceBody),
+}
+
+/// A body that begins to come.
+pub struct SourceBody {
+    /// Where it was, behind all redirects.
+    pub url: String,
+    /// The announced type.
+    pub content_type: Option<String>,
+    /// What the source calls these bytes.
+    pub etag: Option<String>,
+    /// When they were changed, in the source's words.
+    pub last_modified: Option<String>,
+    /// The announced length of what is read here; none where it is packed, or nobody knows.
+    pub length: Option<u64>,
+    /// The bytes.
+    pub stream: Box<dyn SourceStream>,
+}
+
+/// The bytes of a source's body, a piece at a time.
+#[async_trait]
+pub trait SourceStream: Send {
+    /// The next piece; none at the end.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, FetchProblem>;
+}
+
+/// Calls external sources, and nothing that their access does not allow: the address that is checked is the one that
+/// is dialled.
+#[async_trait]
+pub trait SourceClient: Send + Sync {
+    /// Asks for a file or a list.
+    async fn get(&self, request: &SourceRequest<'_>) -> Result<SourceAnswer, FetchProblem>;
+
+    /// Lets time pass before the next try.
+    async fn pause(&self, ms: u64);
 }

@@ -228,7 +228,7 @@ fn exception_kind(code: &str) -> FailureKind {
 
 #[cfg(test)]
 mod tests {
-    use millrace_core::failure::FailureKind;
+    use millrace_core::failure::{FailureKind, RESPONSE_TOO_LARGE};
 
     use super::{database_failure, exception_kind, sql_state, sql_state_kind};
 

@@ -1,4 +1,4 @@
-//! Adapters from the ports to AWS: the only crate that names SDK types.
+//! Adapters from the ports to AWS, and to external sources over HTTP: the only crate that names SDK types.
 //!
 //! A client is made on first use, from one shared configuration that is loaded once. The SDK's own
 //! `AWS_ENDPOINT_URL*` variables are all that tells a laptop from AWS. `SdkError` is mapped to
@@ -14,6 +14,8 @@ mod failure;
 mod s3;
 #[cfg(feature = "secrets")]
 mod secrets;
+#[cfg(feature = "source")]
+mod source;
 #[cfg(feature = "sqs")]
 mod sqs;
 
@@ -26,5 +28,7 @@ pub use dynamodb::{ClientsTable, LocksTable, SettingsTable, table_answers};
 pub use s3::Bucket;
 #[cfg(feature = "secrets")]
 pub use secrets::{DatabaseCredentials, SecretReader};
+#[cfg(feature = "source")]
+pub use source::HttpSources;
 #[cfg(feature = "sqs")]
 pub use sqs::{QueueUrls, Queues};

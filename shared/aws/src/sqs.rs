@@ -24,6 +24,8 @@ pub struct QueueUrls {
     pub status: Option<String>,
     /// The pdf queue.
     pub pdf: Option<String>,
+    /// The fetch queue.
+    pub fetch: Option<String>,
 }
 
 impl QueueUrls {
@@ -34,6 +36,7 @@ impl QueueUrls {
             Queue::Perf => self.perf.as_deref(),
             Queue::Status => self.status.as_deref(),
             Queue::Pdf => self.pdf.as_deref(),
+            Queue::Fetch => self.fetch.as_deref(),
         }
     }
 
@@ -124,6 +127,10 @@ impl MessageSender for Queues {
             .await
             .map(|_| ())
             .map_err(|error| map("sqs.send_message", error))
+    }
+
+    fn sends_to(&self, queue: Queue) -> bool {
+        self.urls.url(queue).is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::field::{Field, FieldType};
 use crate::name::Name;
 
-/// The kinds of spec that take files.
+/// The kinds of spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpecKind {
@@ -15,6 +15,8 @@ pub enum SpecKind {
     Event,
     /// A table that is served.
     Dataset,
+    /// An external source of files.
+    Source,
 }
 
 impl SpecKind {
@@ -25,15 +27,22 @@ impl SpecKind {
             Self::Dimension => "dimension",
             Self::Event => "event",
             Self::Dataset => "dataset",
+            Self::Source => "source",
         }
     }
 
     /// Reads what [`Self::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Dimension, Self::Event, Self::Dataset]
+        [Self::Dimension, Self::Event, Self::Dataset, Self::Source]
             .into_iter()
             .find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether files are files of it.
+    #[must_use]
+    pub fn takes_files(self) -> bool {
+        matches!(self, Self::Dimension | Self::Event)
     }
 }
 

@@ -60,6 +60,18 @@ uuid_id!(
     DocumentId
 );
 
+    /// One run of a source.
+    RunId
+);
+
+impl RunId {
+    /// Makes the id that follows from bytes (`UUIDv8`): the same trigger begins the same run, however often it comes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
 /// A version of a file; the first is 1, and the tracker, not S3, numbers them.
 pub type Version = u32;
 

@@ -16,8 +16,9 @@ pub mod object_key;
 pub mod page;
 pub mod principal;
 pub mod row_error;
+pub mod source;
 
 pub use decimal::Decimal;
 pub use failure::{Failure, FailureKind};
-pub use ids::{ContributionId, DocumentId, FileId, FileVersion};
+pub use ids::{ContributionId, DocumentId, FileId, FileVersion, RunId};
 pub use name::Name;

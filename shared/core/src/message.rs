@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::ids::{DocumentId, FileVersion};
+use crate::ids::{DocumentId, FileVersion, RunId};
 use crate::name::Name;
 
 /// The version of every payload written by this build.
@@ -57,11 +57,20 @@ pub enum Queue {
     Status,
     /// Documents to be made.
     Pdf,
+    /// Runs of external sources.
+    Fetch,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 5] = [Self::Ingest, Self::Chunk, Self::Perf, Self::Status, Self::Pdf];
+    pub const ALL: [Self; 6] = [
+        Self::Ingest,
+        Self::Chunk,
+        Self::Perf,
+        Self::Status,
+        Self::Pdf,
+        Self::Fetch,
+    ];
 
     /// The queue as it is written in the outbox.
     #[must_use]
@@ -72,6 +81,7 @@ impl Queue {
             Self::Perf => "perf",
             Self::Status => "status",
             Self::Pdf => "pdf",
+            Self::Fetch => "fetch",
         }
     }
 
@@ -176,6 +186,21 @@ pub enum PdfMessage {
     RenderDocument {
         /// The document.
         document_id: DocumentId,
+    },
+}
+
+/// Fetch queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FetchMessage {
+    /// Begin a run of every source: what the schedule sends.
+    FetchAll {},
+    /// Work on a run of a source.
+    FetchSource {
+        /// The source.
+        source: Name,
+        /// The run.
+        run_id: RunId,
     },
 }
 

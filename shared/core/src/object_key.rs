@@ -27,6 +27,15 @@ pub fn parse_upload(key: &str) -> Option<FileVersion> {
     })
 }
 
+/// Key of an object that a source was asked for, in the landing bucket.
+///
+/// `entry` is the file's number in the registry and `token` the fencing token of the worker that writes it: no two
+/// workers write one key, so an object that was registered is never written again.
+#[must_use]
+pub fn source(source: &Name, entry: i64, token: u64) -> String {
+    format!("sources/{source}/{entry}/{token:012}.csv")
+}
+
 /// Key of a chunk's clean part in the collections bucket.
 #[must_use]
 pub fn part(kind: SpecKind, spec: &Name, file: FileVersion, chunk: u32) -> String {

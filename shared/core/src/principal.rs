@@ -26,6 +26,12 @@ pub enum Scope {
     /// Have documents made.
     #[serde(rename = "documents:write")]
     DocumentsWrite,
+    /// See runs of sources, and the files that came of them.
+    #[serde(rename = "sources:read")]
+    SourcesRead,
+    /// Run sources.
+    #[serde(rename = "sources:write")]
+    SourcesWrite,
     /// Everything that concerns the whole installation.
     #[serde(rename = "admin")]
     Admin,
@@ -41,6 +47,8 @@ impl Scope {
         Self::DatasetsRead,
         Self::DocumentsRead,
         Self::DocumentsWrite,
+        Self::SourcesRead,
+        Self::SourcesWrite,
         Self::Admin,
     ];
 
@@ -55,6 +63,8 @@ impl Scope {
             Self::DatasetsRead => "datasets:read",
             Self::DocumentsRead => "documents:read",
             Self::DocumentsWrite => "documents:write",
+            Self::SourcesRead => "sources:read",
+            Self::SourcesWrite => "sources:write",
             Self::Admin => "admin",
         }
     }

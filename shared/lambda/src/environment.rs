@@ -53,6 +53,14 @@ impl<'a> Variables<'a> {
         })
     }
 
+    /// What a text that may be absent or empty says; `parse` answers what is wrong with it.
+    pub fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = (self.lookup)(name).unwrap_or_default();
+        parse(&text)
+            .map_err(|wrong| self.problems.push(format!("{name} is wrong: {wrong}")))
+            .ok()
+    }
+
     /// Hands the configuration out if nothing was wrong.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! Every check returns all problems that it can find at once, each with the JSON pointer of the offending member and
 //! a stable code. This crate is pure: it must never know of a database, of HTTP or of a clock. Entry points:
-//! [`check_dimension`], [`check_event`], [`check_dataset`] and [`schema`].
+//! [`check_dimension`], [`check_event`], [`check_dataset`], [`check_source`] and [`schema`].
 
 mod constant;
 mod dataset;
@@ -14,6 +14,7 @@ mod pointer;
 mod problem;
 mod row;
 mod schema;
+mod source;
 
 pub use dataset::{Catalogue, check_dataset};
 pub use entity::{check_dimension, check_event};
@@ -21,6 +22,7 @@ pub use field::{MAX_PATTERN_BYTES, MAX_PATTERNS, PATTERN_SIZE_LIMIT_BYTES};
 pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
 pub use row::MAX_FIELDS;
 pub use schema::{schema, schema_text};
+pub use source::check_source;
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ pub fn schema_text(kind: SpecKind) -> &'static str {
         SpecKind::Dimension => include_str!("../schemas/spec-dimension-1.json"),
         SpecKind::Event => include_str!("../schemas/spec-event-1.json"),
         SpecKind::Dataset => include_str!("../schemas/spec-dataset-1.json"),
+        SpecKind::Source => include_str!("../schemas/spec-source-1.json"),
     }
 }
 
@@ -39,6 +40,7 @@ fn build(kind: SpecKind) -> Option<Validator> {
 static DIMENSION: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dimension));
 static EVENT: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Event));
 static DATASET: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dataset));
+static SOURCE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Source));
 
 /// Notes every way in which a body breaks its kind's schema.
 pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
@@ -54,6 +56,7 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         SpecKind::Dimension => &DIMENSION,
         SpecKind::Event => &EVENT,
         SpecKind::Dataset => &DATASET,
+        SpecKind::Source => &SOURCE,
     };
     let Some(validator) = validator.as_ref() else {
         problems.add(

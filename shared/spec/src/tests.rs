@@ -5,6 +5,7 @@ mod dataset;
 mod entity;
 mod hostile;
 mod schemas;
+mod source;
 
 use serde_json::Value;
 

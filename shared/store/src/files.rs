@@ -113,6 +113,9 @@ pub struct FileRecord {
     pub size_bytes: Option<u64>,
     /// Hash of the object, once read.
     pub sha256: Option<String>,
+    /// Where the object lies, when it is not where an upload would have put it.
+    #[serde(default)]
+    pub object_key: Option<String>,
     /// The file whose bytes these are, when nothing was changed.
     pub unchanged_of: Option<FileId>,
     /// Chunks that are expected, once planned.
@@ -129,6 +132,17 @@ pub struct FileRecord {
     pub settled_at: Option<String>,
     /// The facts.
     pub facts: FileFacts,
+}
+
+impl FileRecord {
+    /// Where the version's object lies in the landing bucket.
+    #[must_use]
+    pub fn landing_key(&self) -> String {
+        match &self.object_key {
+            Some(key) => key.clone(),
+            None => millrace_core::object_key::upload(self.file),
+        }
+    }
 }
 
 /// The row errors of a chunk.
@@ -165,7 +179,7 @@ const FILE_RECORD: &str = "
         'file_id', t.file_id, 'version', t.version, 'sequence', t.sequence,
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
-        'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
+        'object_key', t.object_key, 'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
         'settled_at', (select max(c.settled_at) from ingestion.contribution c
             where c.file_id = t.file_id and c.version = t.version),

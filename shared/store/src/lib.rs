@@ -14,6 +14,7 @@ pub mod health;
 pub mod outbox;
 pub mod selection;
 pub mod snapshot;
+pub mod sources;
 pub mod specs;
 pub mod sql;
 pub mod tables;

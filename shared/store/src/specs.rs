@@ -2,6 +2,7 @@
 
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::source::SourceDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub enum Definition {
     Dimension(DimensionDefinition),
     /// An event.
     Event(EventDefinition),
+    /// A source (it has no fields, so it is mistaken for none of the others).
+    Source(Box<SourceDefinition>),
 }
 
 impl Definition {
@@ -27,6 +30,7 @@ impl Definition {
             Self::Dataset(_) => SpecKind::Dataset,
             Self::Dimension(_) => SpecKind::Dimension,
             Self::Event(_) => SpecKind::Event,
+            Self::Source(_) => SpecKind::Source,
         }
     }
 
@@ -35,6 +39,7 @@ impl Definition {
             Self::Dataset(definition) => definition.name.as_str(),
             Self::Dimension(definition) => definition.name.as_str(),
             Self::Event(definition) => definition.name.as_str(),
+            Self::Source(definition) => definition.name.as_str(),
         }
     }
 }

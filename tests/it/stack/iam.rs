@@ -4,16 +4,19 @@
 
 use std::time::Duration;
 
-use millrace_tests::Random;
-use millrace_tests::stack::{AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, wait_until};
+use millrace_tests::stack::{
+    AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, unique, wait_until,
+};
+use millrace_tests::{Random, specs};
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "api",
     "csv-ingest",
     "perf-worker",
     "pdf-generator",
     "status-updater",
+    "nightly-fetcher",
     "migrate",
 ];
 
@@ -23,8 +26,8 @@ type Call = (&'static str, &'static str, Value);
 /// Sends one file along the road, so that every function has a process.
 async fn wake(stack: &Stack) {
     let api = stack.api();
-    let specs = AttendanceSpecs::create(&api, "iam").await;
-    let file_id = specs
+    let attendance = AttendanceSpecs::create(&api, "iam").await;
+    let file_id = attendance
         .send(&api, "a.csv", &random_rows(&mut Random::new(51), 20))
         .await;
     let file = api.settled(&file_id, Duration::from_secs(90)).await;
@@ -33,6 +36,20 @@ async fn wake(stack: &Stack) {
     let document_id = api.order_document("IAM", query).await;
     let document = api.settled_document(&document_id, Duration::from_secs(90)).await;
     assert_eq!(document["state"], "ready", "{document}");
+    let source = unique("iam_source");
+    let list = "https://data.example.org/none/";
+    api.create_spec(&specs::source(&source, list, &attendance.attendance))
+        .await;
+    let begun = api.post(&format!("/api/sources/{source}/run"), &json!({})).await;
+    let path = format!(
+        "/api/sources/{source}/runs/{}",
+        begun.expect(202)["run_id"].as_str().unwrap()
+    );
+    let is_over = || async { api.get(&path).await.body["state"] == "failed" };
+    assert!(
+        wait_until(Duration::from_secs(60), is_over).await,
+        "the run is not over"
+    );
 }
 
 fn credentials(stack: &Stack, name: &str) -> Credentials {
@@ -87,6 +104,7 @@ impl Calls<'_> {
             "perf-worker" => measure("PerfQueueUrl"),
             "pdf-generator" => measure("PdfQueueUrl"),
             "status-updater" => measure("StatusQueueUrl"),
+            "nightly-fetcher" => measure("FetchQueueUrl"),
             _ => self.owner_secret(),
         }
     }
@@ -133,6 +151,15 @@ impl Calls<'_> {
                 self.owner_secret(),
                 self.client("get_item"),
                 self.item("get_item", "SettingsTableName", "setting_id"),
+            ],
+            "nightly-fetcher" => vec![
+                self.put(landing, "uploads/x"),
+                self.get(landing, "sources/x"),
+                self.put(collections, "parts/x"),
+                send("PerfQueueUrl"),
+                receive("IngestQueueUrl"),
+                self.owner_secret(),
+                self.client("get_item"),
             ],
             "status-updater" => vec![
                 self.put(collections, "parts/x"),

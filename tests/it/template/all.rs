@@ -1,7 +1,9 @@
 //! All rules, on the template as written and as the SAM transform leaves it, for every kind of deployment.
 
 use super::stack::{Rule, Stack};
-use super::{api, functions, grants, policies, queues, resolve, resource_policies, source, stores, tools};
+use super::{
+    api, functions, grants, policies, queues, resolve, resource_policies, schedules, source, stores, tools,
+};
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
 const ALWAYS: [Rule; 23] = [
@@ -25,13 +27,15 @@ const ALWAYS: [Rule; 23] = [
     functions::functions_are_bounded,
     functions::environment_holds_no_secret,
     functions::functions_wait_for_the_migration,
+    schedules::schedules_send_to_queues_and_lose_nothing,
     api::routes_declare_authorization,
     api::stages_are_throttled_and_logged,
     api::gateway_calls_the_function,
 ];
 
 /// Rules whose parameters a local stack may loosen.
-const IN_A_CLOUD: [Rule; 2] = [
+const IN_A_CLOUD: [Rule; 3] = [
+    schedules::private_networks_are_closed,
     resource_policies::plain_http_is_denied,
     api::api_keeps_its_concurrency,
 ];
@@ -40,7 +44,7 @@ const IN_A_CLOUD: [Rule; 2] = [
 const WAIVERS: [&str; 1] = ["HttpApiRoute/route-authorization"];
 
 /// What a local stack gives: a database of its own, short times, no TLS.
-pub(super) const LOCAL: [(&str, &str); 8] = [
+pub(super) const LOCAL: [(&str, &str); 10] = [
     ("Stage", "local"),
     (
         "DatabaseClusterArn",
@@ -52,6 +56,8 @@ pub(super) const LOCAL: [(&str, &str); 8] = [
     ),
     ("WorkerTimeoutSeconds", "5"),
     ("StatusTimeoutSeconds", "2"),
+    ("FetchTimeoutSeconds", "3"),
+    ("FetchPrivateNetworks", "127.0.0.0/8"),
     ("ApiReservedConcurrency", "0"),
     ("TracingMode", "PassThrough"),
     ("RequireTls", "false"),
@@ -97,7 +103,11 @@ fn the_template_obeys_every_rule_after_the_sam_transform() {
 #[test]
 fn every_choice_of_timeout_keeps_the_rule_of_six() {
     let template = source::template();
-    for parameter in ["WorkerTimeoutSeconds", "StatusTimeoutSeconds"] {
+    for parameter in [
+        "WorkerTimeoutSeconds",
+        "StatusTimeoutSeconds",
+        "FetchTimeoutSeconds",
+    ] {
         let choices = template["Parameters"][parameter]["AllowedValues"]
             .as_array()
             .unwrap();

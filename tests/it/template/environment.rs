@@ -14,6 +14,7 @@ const FUNCTIONS: [(&str, &str); 6] = [
     ("perf-worker", "PerfWorkerFunction"),
     ("pdf-generator", "PdfGeneratorFunction"),
     ("status-updater", "StatusUpdaterFunction"),
+    ("nightly-fetcher", "NightlyFetcherFunction"),
     ("migrate", "MigrateFunction"),
 ];
 

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::source;
 
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "api",
     "csv-ingest",
     "perf-worker",
     "pdf-generator",
     "status-updater",
+    "nightly-fetcher",
     "migrate",
 ];
 

@@ -16,6 +16,7 @@ mod policies;
 mod queues;
 mod resolve;
 mod resource_policies;
+mod schedules;
 mod source;
 mod stack;
 mod stores;

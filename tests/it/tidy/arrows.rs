@@ -2,19 +2,20 @@
 
 use super::{files, text};
 
-const PURE: [&str; 6] = ["core", "sql", "spec", "table", "aggregate", "pdf"];
+const PURE: [&str; 7] = ["core", "sql", "source", "spec", "table", "aggregate", "pdf"];
 
 /// What each crate may depend on, of ours.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
-    ("shared/spec", &["core"]),
+    ("shared/source", &["core"]),
+    ("shared/spec", &["core", "source"]),
     ("shared/table", &["core"]),
     ("shared/aggregate", &["core", "table"]),
     ("shared/pdf", &["core"]),
     ("shared/store", &["core", "sql"]),
-    ("shared/app", &["core", "table", "aggregate", "pdf", "store"]),
-    ("shared/aws", &["core", "store", "app"]),
+    ("shared/app", &["core", "source", "table", "aggregate", "pdf", "store"]),
+    ("shared/aws", &["core", "source", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),
     (
         "functions/api",
@@ -34,12 +35,17 @@ const ARROWS: [(&str, &[&str]); 20] = [
         &["core", "store", "app", "aws", "lambda"],
     ),
     (
+        "functions/nightly-fetcher",
+        &["core", "source", "store", "app", "aws", "lambda"],
+    ),
+    (
         "functions/migrate",
         &["core", "spec", "sql", "store", "app", "aws", "lambda"],
     ),
     ("localstack/postgres", &["sql"]),
     ("localstack/data-api", &["sql"]),
-    ("localstack/stack", &["postgres", "data-api"]),
+    ("localstack/source-server", &[]),
+    ("localstack/stack", &["postgres", "data-api", "source-server"]),
     ("localstack/launcher", &[]),
 ];
 

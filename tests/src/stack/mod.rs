@@ -44,6 +44,9 @@ pub struct Stack {
     pub endpoint_url: String,
     /// Where the Data API endpoint takes faults and holds.
     pub data_api_control_url: String,
+    /// The server that stands for external sources.
+    #[serde(default)]
+    pub source_url: String,
     /// How to reach the database directly.
     pub postgres: Postgres,
     /// Process numbers by name.

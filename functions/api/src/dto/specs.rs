@@ -41,6 +41,7 @@ impl SpecCreated {
                 (SpecKind::Dimension, &dimension.name, Some(key), None)
             }
             Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
+            Definition::Source(source) => (SpecKind::Source, &source.name, None, None),
             Definition::Dataset(dataset) => {
                 let outputs = dataset
                     .outputs

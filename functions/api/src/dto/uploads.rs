@@ -103,7 +103,7 @@ pub fn form_order(form: &CsvForm) -> Result<UploadOrder, Problem> {
 
 fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     let mut broken: Vec<(&str, &str, String)> = Vec::new();
-    let kind = SpecKind::parse(texts.kind).filter(|kind| *kind != SpecKind::Dataset);
+    let kind = SpecKind::parse(texts.kind).filter(|kind| kind.takes_files());
     if kind.is_none() {
         let code = if texts.kind == "dataset" {
             "not_supported_yet"

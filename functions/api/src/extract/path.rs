@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use millrace_core::definition::SpecKind;
-use millrace_core::{DocumentId, FileId, Name};
+use millrace_core::{DocumentId, FileId, Name, RunId};
 
 use crate::problem::Problem;
 
@@ -22,7 +22,11 @@ pub struct FileIdInPath(pub FileId);
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentIdInPath(pub DocumentId);
 
-/// `{kind}`: `dimension`, `event` or `dataset`.
+/// `{run_id}`.
+#[derive(Debug, Clone, Copy)]
+pub struct RunIdInPath(pub RunId);
+
+/// `{kind}`: `dimension`, `event`, `dataset` or `source`.
 #[derive(Debug, Clone, Copy)]
 pub struct KindInPath(pub SpecKind);
 
@@ -69,12 +73,25 @@ impl<S: Send + Sync> FromRequestParts<S> for DocumentIdInPath {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for RunIdInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = member(parts, state, "run_id").await?;
+        let id = Some(text)
+            .filter(|text| text.len() == 36)
+            .and_then(|text| RunId::from_str(&text).ok());
+        id.map(Self)
+            .ok_or_else(|| Problem::not_found("there is no such run: an id is a UUID"))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for KindInPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = member(parts, state, "kind").await?;
         let kind = SpecKind::parse(&text).map(Self);
-        kind.ok_or_else(|| Problem::not_found("specs are of kind dimension, event or dataset"))
+        kind.ok_or_else(|| Problem::not_found("specs are of kind dimension, event, dataset or source"))
     }
 }

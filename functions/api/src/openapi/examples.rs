@@ -3,7 +3,12 @@
 use millrace_core::definition::SpecKind;
 use serde_json::{Value, json};
 
-const KINDS: [SpecKind; 3] = [SpecKind::Dimension, SpecKind::Event, SpecKind::Dataset];
+const KINDS: [SpecKind; 4] = [
+    SpecKind::Dimension,
+    SpecKind::Event,
+    SpecKind::Dataset,
+    SpecKind::Source,
+];
 
 /// Writes the schemas of spec bodies into the components, and refers to them where a spec is posted.
 pub(super) fn write(document: &mut Value) {
@@ -72,6 +77,11 @@ fn example(kind: SpecKind) -> Value {
                 "date": {"type": "string", "format": "date"}, "school_id": {"type": "string"},
                 "total_students": {"type": "integer", "minimum": 0}}}}}}})
         }
+        SpecKind::Source => json!({"ingestion_type": "source", "source_name": "attendance_of_district",
+            "list": {"kind": "html", "url": "https://data.example.org/attendance/",
+                "pattern": r"/attendance-(?<date>\d{4}-\d{2}-\d{2})\.csv$", "date_format": "YYYY-MM-DD"},
+            "target": {"ingestion_type": "event", "ingestion_name": "event_students_attendance"},
+            "allowed_hosts": ["data.example.org"], "content": {"types": ["text/csv"]}}),
         SpecKind::Dataset => json!({"ingestion_type": "dataset", "dataset_name": "students_by_school",
             "event_name": "event_students_attendance", "input": {"type": "object", "properties": {
             "dimensions": {"type": "object", "properties": {

@@ -8,7 +8,7 @@ use http::StatusCode;
 use millrace_app::outbox::send_dataset;
 use millrace_core::Failure;
 use millrace_core::definition::SpecKind;
-use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
+use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event, check_source};
 use millrace_store::Store;
 use millrace_store::specs::{CreateSpec, Definition, SpecRecord, is_name_conflict};
 use serde_json::Value;
@@ -27,7 +27,7 @@ const MAX_SPECS: u32 = 100;
 ///
 /// The name is the key of the effect: the same body again answers 200, another body of that name 409.
 #[utoipa::path(post, path = "/spec/{kind}", operation_id = "create_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses(
         (status = 201, description = "Created.", body = SpecCreated, example = json!({"kind": "dimension",
@@ -68,8 +68,24 @@ async fn compile(store: &Store, kind: SpecKind, body: &Value) -> Answer<Definiti
             };
             Definition::Dataset(check_dataset(body, &catalogue)?)
         }
+        SpecKind::Source => compile_source(store, body).await?,
     };
     Ok(definition)
+}
+
+/// A source's files are files of a spec that is there.
+async fn compile_source(store: &Store, body: &Value) -> Answer<Definition> {
+    let source = check_source(body)?;
+    let target = &source.target;
+    let found = store
+        .load_spec(target.ingestion_type, target.ingestion_name.as_str())
+        .await?;
+    if found.is_none() {
+        let message = "there is no spec of that kind and name";
+        let problem = Problem::invalid("invalid_spec", message);
+        return Err(problem.at("/target/ingestion_name", "unknown_spec", message));
+    }
+    Ok(Definition::Source(Box::new(source)))
 }
 
 /// A dataset takes in the files that its event has already: their messages are written with the spec, and the status
@@ -98,7 +114,7 @@ fn conflict(failure: Failure) -> Problem {
 
 /// Lists the specs of a kind, by name.
 #[utoipa::path(get, path = "/spec/{kind}", operation_id = "list_specs", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension"), PageQuery),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"), PageQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [{"kind": "dimension",
         "name": "dimension_school", "version": 1, "created_by": "demo", "created_at": "2023-01-08T12:00:00Z"}],
         "next": null}))))]
@@ -131,7 +147,7 @@ fn spec_page(records: Vec<SpecRecord>, size: PageSize) -> SpecPage {
 
 /// Reads a spec.
 #[utoipa::path(get, path = "/spec/{kind}/{name}", operation_id = "read_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event` or `dataset`", example = "dimension"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"),
         ("name" = String, Path, description = "The spec's name", example = "dimension_school")),
     responses((status = 200, description = "The spec with its body.", body = SpecDetail, example = json!({
         "kind": "dimension", "name": "dimension_school", "version": 1, "created_by": "demo",

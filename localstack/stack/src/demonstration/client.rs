@@ -217,10 +217,16 @@ impl Api {
         }
     }
 
-    /// Whether files of other names were sent for an event (the first page tells enough).
-    pub(super) fn has_other_files(&self, event: &str, file: &str) -> anyhow::Result<bool> {
+    /// Whether files were sent for an event that have other names, and are not of a source (the first page tells enough).
+    pub(super) fn has_other_files(&self, event: &str, file: &str, source: &str) -> anyhow::Result<bool> {
         let page = self.get("/ingestion/files?limit=1000")?;
-        let is_other = |item: &Value| item["ingestion_name"] == event && item["file_name"] != file;
+        let is_fetched = |item: &Value| {
+            let name = item["file_name"].as_str().unwrap_or_default();
+            name.strip_prefix(source)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        let is_other =
+            |item: &Value| item["ingestion_name"] == event && item["file_name"] != file && !is_fetched(item);
         Ok(page["items"]
             .as_array()
             .is_some_and(|items| items.iter().any(is_other)))

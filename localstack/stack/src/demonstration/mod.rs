@@ -4,6 +4,7 @@
 //! are compared with sums that this program makes itself.
 
 mod client;
+mod fetched;
 mod fixtures;
 mod table;
 
@@ -89,6 +90,7 @@ pub(crate) fn run(status: &Status) -> anyhow::Result<()> {
         content: attendance.content.clone(),
     };
     let event_file = send(&api, &file)?;
+    fetched::run(&api, status)?;
     show_kpis(&api, &attendance)?;
     make_document(&api, Path::new(&status.folder))?;
     show_row_errors(&api, &event_file)
@@ -127,14 +129,19 @@ fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()>
     screen::line(&table::render(
         &api.kpis(DATASET, "group_by=cluster_id,date&grain=week")?,
     ));
-    if api.has_other_files(EVENT, FILE)? {
+    if api.has_other_files(EVENT, FILE, fetched::SOURCE)? {
         screen::line("Not compared with the demonstration's own sums: more files feed the dataset.");
         return Ok(());
     }
     let total = api.kpis(DATASET, "group_by=")?;
+    let (fetched_marked, fetched_total) = millrace_source_server::example::totals();
+    let (marked, pupils) = (
+        attendance.marked + fetched_marked,
+        attendance.total + fetched_total,
+    );
     for (column, expected) in [
-        ("sum_students_attendance_marked", attendance.marked),
-        ("sum_total_students", attendance.total),
+        ("sum_students_attendance_marked", marked),
+        ("sum_total_students", pupils),
     ] {
         let found = cell(&total, column);
         ensure!(
@@ -143,8 +150,7 @@ fn show_kpis(api: &Api, attendance: &fixtures::Attendance) -> anyhow::Result<()>
         );
     }
     screen::line(&format!(
-        "Checked: {} of {} pupil days, the sum over the files themselves.",
-        attendance.marked, attendance.total
+        "Checked: {marked} of {pupils} pupil days, the sum over the files themselves.",
     ));
     Ok(())
 }

@@ -4,7 +4,12 @@ use serde_json::Value;
 use super::{attendance_dataset, attendance_event, school_dimension};
 use crate::{MAX_FIELDS, schema};
 
-const KINDS: [SpecKind; 3] = [SpecKind::Dimension, SpecKind::Event, SpecKind::Dataset];
+const KINDS: [SpecKind; 4] = [
+    SpecKind::Dimension,
+    SpecKind::Event,
+    SpecKind::Dataset,
+    SpecKind::Source,
+];
 
 #[test]
 fn every_schema_is_valid_and_has_its_own_id() {

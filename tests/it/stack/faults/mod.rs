@@ -4,6 +4,7 @@
 
 mod deliveries;
 mod documents;
+mod fetch;
 mod hostile;
 mod kills;
 mod outages;
@@ -20,12 +21,13 @@ use serde_json::Value;
 /// How long after the last fault everything has to be settled.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 
-const DEAD_LETTERS: [&str; 5] = [
+const DEAD_LETTERS: [&str; 6] = [
     "IngestDeadLetterQueueUrl",
     "ChunkDeadLetterQueueUrl",
     "PerfDeadLetterQueueUrl",
     "StatusDeadLetterQueueUrl",
     "PdfDeadLetterQueueUrl",
+    "FetchDeadLetterQueueUrl",
 ];
 
 /// A batch of files on its way, and what has to come of it.

@@ -1,0 +1,89 @@
+//! The adapters behind the ports.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use millrace_app::fetch::FetchPorts;
+use millrace_app::ports::{LockStore, MessageSender, ObjectStore, SourceClient, Surroundings};
+use millrace_app::sources::RunPorts;
+use millrace_aws::{Bucket, Connection, DataApi, HttpSources, LocksTable, QueueUrls, Queues};
+use millrace_lambda::surroundings::Machine;
+use millrace_store::Store;
+
+use crate::config::Config;
+
+/// What the handler works with.
+pub struct Deps {
+    /// The database.
+    pub store: Store,
+    /// Where objects arrive.
+    pub landing: Arc<dyn ObjectStore>,
+    /// Sends messages.
+    pub sender: Arc<dyn MessageSender>,
+    /// Sets back-offs.
+    pub queues: Arc<Queues>,
+    /// One worker a source.
+    pub locks: Arc<dyn LockStore>,
+    /// Calls sources.
+    pub client: Arc<dyn SourceClient>,
+    /// Time and chance.
+    pub surroundings: Arc<dyn Surroundings>,
+    /// Private networks that a spec may name.
+    pub private_networks: Vec<IpNet>,
+    /// When a reminder looks at an outbox.
+    pub reminder_delay_seconds: u16,
+}
+
+impl Deps {
+    /// Adapters for a configuration; nothing is called yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let connection = Connection::new();
+        let queues = Arc::new(Queues::new(
+            &connection,
+            QueueUrls {
+                ingest: Some(config.ingest_queue_url.clone()),
+                status: Some(config.status_queue_url.clone()),
+                fetch: Some(config.fetch_queue_url.clone()),
+                ..QueueUrls::default()
+            },
+        ));
+        Self {
+            store: Store::new(DataApi::connect(
+                &connection,
+                &config.database_arn,
+                &config.database_secret_arn,
+                &config.database_name,
+            )),
+            landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
+            sender: queues.clone(),
+            queues,
+            locks: Arc::new(LocksTable::new(&connection, &config.locks_table)),
+            client: Arc::new(HttpSources::new()),
+            surroundings: Arc::new(Machine),
+            private_networks: config.private_networks.clone(),
+            reminder_delay_seconds: u16::try_from(config.reminder_delay_seconds).unwrap_or(900),
+        }
+    }
+
+    pub(crate) fn run_ports(&self) -> RunPorts<'_> {
+        RunPorts {
+            store: &self.store,
+            sender: self.sender.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+
+    pub(crate) fn fetch_ports(&self) -> FetchPorts<'_> {
+        FetchPorts {
+            store: &self.store,
+            landing: self.landing.as_ref(),
+            sender: self.sender.as_ref(),
+            locks: self.locks.as_ref(),
+            client: self.client.as_ref(),
+            surroundings: self.surroundings.as_ref(),
+            private_networks: &self.private_networks,
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+}

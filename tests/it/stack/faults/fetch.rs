@@ -1,0 +1,288 @@
+//! A source that fails in every way, is run twice at once, and whose worker is killed between download and registration:
+//! every listed file comes in once, and the registry has the reason of every failure.
+
+use std::time::{Duration, Instant};
+
+use millrace_tests::stack::{
+    Api, AttendanceSpecs, Model, Row, Stack, csv, random_rows, unique, wait_for, wait_until,
+};
+use millrace_tests::{Random, specs, test_variable};
+use serde_json::{Value, json};
+
+use super::{SETTLED_WITHIN, dead_letters, seed};
+
+/// A site of the stack's source server, and the source that lists it.
+struct Site<'a> {
+    stack: &'a Stack,
+    api: Api,
+    specs: AttendanceSpecs,
+    source: String,
+    http: reqwest::Client,
+    files: Vec<Value>,
+    model: Model,
+}
+
+impl<'a> Site<'a> {
+    async fn new(stack: &'a Stack, stem: &str) -> Self {
+        let api = stack.api();
+        stack.controls().clear_faults().await;
+        stack.controls().release_all().await;
+        let attendance = AttendanceSpecs::create(&api, stem).await;
+        attendance.send_schools(&api, 8).await;
+        let source = unique(stem);
+        let list = format!("{}/sites/{source}/", stack.source_url);
+        let mut body = specs::source(&source, &list, &attendance.attendance);
+        body["content"] = json!({"begins_with": "date,"});
+        body["max_file_bytes"] = json!(200_000);
+        body["environment"] = json!({"private_addresses": true, "plain_http": true});
+        api.create_spec(&body).await;
+        Self {
+            stack,
+            api,
+            specs: attendance,
+            source,
+            http: reqwest::Client::new(),
+            files: Vec::new(),
+            model: Model::default(),
+        }
+    }
+
+    /// Lists a file; the model has its rows unless it is never to come in.
+    fn add(&mut self, number: usize, rows: &[Row], fault: Value) {
+        let name = format!("f{number}-2024-01-{:02}.csv", number % 28 + 1);
+        self.model.set(&name, rows);
+        self.files
+            .push(json!({"name": name, "published": "2024-01-01", "content": csv(rows), "fault": fault}));
+    }
+
+    async fn publish(&self) {
+        let url = format!("{}/_control/sites/{}", self.stack.source_url, self.source);
+        let body = json!({"files": self.files}).to_string();
+        let answer = self.http.put(&url).body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{url}");
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/api/sources/{}/{rest}", self.source)
+    }
+
+    async fn begin(&self) -> String {
+        let answer = self.api.post(&self.path("run"), &json!({})).await;
+        answer.expect(202)["run_id"].as_str().unwrap().to_owned()
+    }
+
+    async fn over(&self, run_id: &str) -> Value {
+        let path = self.path(&format!("runs/{run_id}"));
+        wait_for("a run", SETTLED_WITHIN, || async {
+            let run = self.api.get(&path).await;
+            let is_over = run.status == 200 && !["queued", "running"].contains(&run.body["state"].as_str()?);
+            is_over.then_some(run.body)
+        })
+        .await
+    }
+
+    async fn registry(&self) -> Vec<Value> {
+        let page = self.api.get(&self.path("files?limit=1000")).await;
+        page.expect(200)["items"].as_array().unwrap().clone()
+    }
+
+    /// Every file of the registry is through, and readers see what the files hold, each once.
+    async fn assert_exact(&self) {
+        for entry in self.registry().await {
+            assert_eq!(entry["state"], "held", "{entry}");
+            assert_eq!(entry["error"], Value::Null, "{entry}");
+            let file = self
+                .api
+                .settled(entry["file_id"].as_str().unwrap(), SETTLED_WITHIN)
+                .await;
+            assert_eq!(file["status"], "Ready_to_archive", "{file}");
+        }
+        assert_eq!(self.registry().await.len(), self.files.len());
+        self.model.assert_served(&self.api, &self.specs.by_school).await;
+        let versions = format!(
+            "select count(*) from ingestion.file_tracker where ingestion_name = '{}'",
+            self.specs.attendance
+        );
+        let versions = self.stack.sql().await.number(&versions).await;
+        assert_eq!(
+            usize::try_from(versions).unwrap(),
+            self.files.len(),
+            "file versions"
+        );
+    }
+}
+
+#[tokio::test]
+async fn faults_a_source_fails_in_every_way_and_the_registry_says_how() {
+    let Some(stack) = Stack::find_for_faults() else {
+        return;
+    };
+    let mut random = seed(71);
+    let mut site = Site::new(&stack, "failing").await;
+    let metadata = "http://169.254.169.254/latest/meta-data/";
+    let faults = [
+        (json!({"kind": "status", "status": 500}), "server_error"),
+        (json!({"kind": "status", "status": 404}), "not_found"),
+        (json!({"kind": "truncated", "after": 100}), "truncated"),
+        (json!({"kind": "redirect", "to": metadata}), "forbidden_host"),
+        (
+            json!({"kind": "redirect", "to": "http://127.0.0.1:9001/"}),
+            "forbidden_host",
+        ),
+        (json!({"kind": "page"}), "wrong_content"),
+        (json!({"kind": "page_as_csv"}), "wrong_content"),
+        (json!({"kind": "endless"}), "too_large"),
+        (json!({"kind": "cut"}), "unreachable"),
+        (json!({"kind": "silent"}), "timed_out"),
+        (json!({"kind": "trickle", "ms": 100}), "timed_out"),
+    ];
+    for (at, (fault, _)) in faults.iter().enumerate() {
+        site.add(at, &random_rows(&mut random, 40), fault.clone());
+    }
+    // Between them, files that come: at once, late, after two errors, and without anything that names their bytes.
+    for (at, fault) in [
+        Value::Null,
+        json!({"kind": "slow", "ms": 200}),
+        json!({"kind": "status", "status": 503, "times": 2}),
+        json!({"kind": "no_validators"}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        site.add(faults.len() + at, &random_rows(&mut random, 40), fault);
+    }
+    site.publish().await;
+    let run = site.over(&site.begin().await).await;
+    assert_eq!(run["state"], "completed", "{run}");
+    assert_eq!(
+        run["counts"],
+        json!({"failed": faults.len(), "fetched": 4}),
+        "{run}"
+    );
+    for entry in site.registry().await {
+        let number = entry["file_name"].as_str().unwrap()[1..]
+            .split('-')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
+        match faults.get(number) {
+            Some((fault, rule)) => assert_eq!(&entry["error"]["rule"], rule, "{fault}: {entry}"),
+            None => assert_eq!(entry["state"], "held", "{entry}"),
+        }
+    }
+    // The source recovers: what was missing comes in, nothing twice, and the reasons are gone.
+    for file in &mut site.files {
+        file["fault"] = Value::Null;
+    }
+    site.publish().await;
+    let run = site.over(&site.begin().await).await;
+    assert_eq!(
+        run["counts"],
+        json!({"fetched": faults.len(), "unchanged": 4}),
+        "{run}"
+    );
+    site.assert_exact().await;
+}
+
+#[tokio::test]
+async fn faults_two_runs_at_once_fetch_every_file_once() {
+    let Some(stack) = Stack::find_for_faults() else {
+        return;
+    };
+    let mut random = seed(72);
+    let mut site = Site::new(&stack, "twice").await;
+    for number in 0..8 {
+        site.add(
+            number,
+            &random_rows(&mut random, 40),
+            json!({"kind": "slow", "ms": 60}),
+        );
+    }
+    site.publish().await;
+    let runs = futures_util::future::join_all((0..4).map(|_| site.begin())).await;
+    let mut states = Vec::new();
+    for run_id in &runs {
+        states.push(site.over(run_id).await);
+    }
+    let count = |state: &str| states.iter().filter(|run| run["state"] == state).count();
+    println!("{} completed, {} skipped", count("completed"), count("skipped"));
+    assert_eq!(count("completed") + count("skipped"), runs.len(), "{states:?}");
+    assert!(count("skipped") >= 1, "{states:?}");
+    for run in states.iter().filter(|run| run["state"] == "skipped") {
+        assert_eq!(run["error"]["rule"], "source_busy", "{run}");
+    }
+    // In full once: whoever came second had the bytes' names already.
+    let asked = format!("{}/_control/sites/{}", stack.source_url, site.source);
+    let text = site.http.get(asked).send().await.unwrap().text().await.unwrap();
+    let asked: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let in_full = asked
+        .iter()
+        .filter(|one| one["path"].as_str().unwrap().starts_with("files/") && one["status"] == 200);
+    assert_eq!(in_full.count(), 8, "files were downloaded twice");
+    site.assert_exact().await;
+}
+
+/// Holds the registration of a file, kills whoever waits for it, and lets the call go on or cuts it.
+async fn kill_between(stack: &Stack, random: &mut Random) -> bool {
+    let at = *random.one_of(&["before", "after_commit"]);
+    let hold = stack.controls().hold("operations.settle_fetch", at, 1).await;
+    let reached = hold.reached(1, Duration::from_secs(6)).await;
+    let killed = if reached {
+        stack.function("nightly-fetcher").kill()
+    } else {
+        0
+    };
+    if random.happens(500) {
+        hold.release().await;
+    } else {
+        hold.discard().await;
+    }
+    reached && killed > 0
+}
+
+#[tokio::test]
+async fn faults_kills_between_download_and_registration_register_every_file_once() {
+    let Some(stack) = Stack::find_for_faults() else {
+        return;
+    };
+    let wanted: usize = test_variable("MILLRACE_TEST_FETCH_KILLS")
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(30);
+    let (mut random, emulator) = (seed(73), stack.emulator());
+    let mut site = Site::new(&stack, "killed").await;
+    dead_letters(&stack, &emulator);
+    for number in 0..40 {
+        site.add(number, &random_rows(&mut random, 30), Value::Null);
+    }
+    site.publish().await;
+    let begin = Instant::now();
+    let mut kills = 0;
+    while kills < wanted && begin.elapsed() < Duration::from_secs(240) {
+        // Every run goes on where the one before died: held files are asked for on a condition and settled too.
+        site.begin().await;
+        for _ in 0..3 {
+            kills += usize::from(kill_between(&stack, &mut random).await);
+        }
+    }
+    stack.controls().release_all().await;
+    // What a killed worker leaves is gone on with by its message; one more run asks for what was given up.
+    let is_over = || async {
+        let runs = site.api.get(&site.path("runs?limit=1000")).await;
+        let items = runs.body["items"].as_array().cloned().unwrap_or_default();
+        !items
+            .iter()
+            .any(|run| ["queued", "running"].contains(&run["state"].as_str().unwrap_or_default()))
+    };
+    assert!(wait_until(SETTLED_WITHIN, is_over).await, "runs are not over");
+    let run = site.over(&site.begin().await).await;
+    println!("{kills} kills in {:.0?}", begin.elapsed());
+    assert_eq!(run["state"], "completed", "{run}");
+    site.assert_exact().await;
+    assert!(
+        kills >= wanted,
+        "only {kills} kills: the point is not reached any more"
+    );
+    let given_up = dead_letters(&stack, &emulator);
+    assert_eq!(given_up, Vec::<String>::new());
+}
