@@ -55,6 +55,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "datasets", "0004_datasets.sql"),
     migration!(5, "dimensions", "0005_dimensions.sql"),
     migration!(6, "app_password", "0006_app_password.sql"),
+    migration!(7, "uploads", "0007_uploads.sql"),
 ];
 
 /// The newest schema version that this build knows.

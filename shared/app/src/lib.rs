@@ -7,6 +7,7 @@
 //! its facts.
 
 pub mod authenticate;
+mod chunk_check;
 pub mod contribute;
 pub mod drive;
 pub mod ingest;

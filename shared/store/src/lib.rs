@@ -5,6 +5,7 @@
 //! reach a table or column name (tables and columns have neutral names and numbers) except in the views that readers
 //! see, where `millrace_sql::identifier` quotes them. Start at [`Store`].
 
+pub mod chunk_objects;
 pub mod contributions;
 pub mod datasets;
 pub mod dimensions;

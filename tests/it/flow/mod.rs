@@ -10,6 +10,7 @@ mod known_answers;
 mod poison;
 mod repeats;
 mod samples;
+mod uploads;
 mod workers;
 
 use millrace_core::definition::SpecKind;

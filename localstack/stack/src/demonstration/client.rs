@@ -178,7 +178,7 @@ impl Api {
 
     /// Whether files of other names were sent for an event (the first page tells enough).
     pub(super) fn has_other_files(&self, event: &str, file: &str) -> anyhow::Result<bool> {
-        let page = self.get("/ingestion/files?limit=1000")?;
+        let page = self.get("/ingestion/files?limit=200")?;
         let is_other = |item: &Value| item["ingestion_name"] == event && item["file_name"] != file;
         Ok(page["items"]
             .as_array()
