@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "dimensions", "0005_dimensions.sql"),
     migration!(6, "app_password", "0006_app_password.sql"),
     migration!(7, "uploads", "0007_uploads.sql"),
+    migration!(8, "settling", "0008_settling.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -13,6 +13,7 @@ pub mod drive;
 pub mod ingest;
 pub mod load_dimension;
 pub mod outbox;
+mod partials;
 pub mod ports;
 pub mod row_errors;
 pub mod track;

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod selection;
 pub mod specs;
 pub mod sql;
+pub mod stage;
 pub mod tables;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use millrace_core::failure::{Failure, FailureKind};
 use serde::de::DeserializeOwned;
 pub use sql::{Rows, Sql, Statement, TransactionId, Value};
+pub use stage::STAGE_CHUNK_BYTES;
 
 /// Characters in a piece of a long text: with four bytes each they fit an answer's row.
 const PIECE_CHARACTERS: u32 = 15_000;

@@ -7,6 +7,8 @@ mod chunked;
 mod events;
 mod failures;
 mod known_answers;
+mod long_keys;
+mod lookups;
 mod poison;
 mod repeats;
 mod samples;
