@@ -146,7 +146,8 @@ impl Rules {
 fn add_idempotency_key(operation: &mut Value) {
     let parameter = json!({
         "name": "Idempotency-Key", "in": "header", "required": false,
-        "description": "Yours, for one effect: the same request again answers as the first one did.",
+        "description": "Yours, for one effect: the same request again answers as the first one did. A key is remembered for \
+             seven days at least.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         "example": format!("{IDEMPOTENCY_KEY}-2023-01"),
     });

@@ -58,6 +58,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "create_spec", "0007_create_spec.sql"),
     migration!(8, "documents", "0008_documents.sql"),
     migration!(9, "sources", "0009_sources.sql"),
+    migration!(10, "uploads", "0010_uploads.sql"),
+    migration!(11, "settling", "0011_settling.sql"),
 ];
 
 /// The newest schema version that this build knows.

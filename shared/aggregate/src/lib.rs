@@ -40,5 +40,5 @@ pub use format::{PartialFormatError, PartialReader, PartialSummary, decode, enco
 pub use key::{CellKey, KeyError};
 pub use partial::{Bounds, MeasurePartial, Partial, PartialEntry};
 pub use plan::{AggregationPlan, Layout, PlanError};
-pub use settle::{SettleError, Settlement, overlaps, retracted_keys, settle};
+pub use settle::{SettleError, Settlement, overlaps, retracted_keys};
 pub use staging::{StageChunk, StageChunks, StageError, stage_chunks};

@@ -83,18 +83,6 @@ impl Settlement {
         &self.keys
     }
 
-    /// Takes another file's current partial into account.
-    ///
-    /// # Errors
-    /// [`SettleError::LayoutChanged`] for a partial of something else.
-    pub fn add_partial(&mut self, other: &Partial) -> Result<(), SettleError> {
-        if *other.layout() != self.layout {
-            return Err(SettleError::LayoutChanged);
-        }
-        self.merge_partial(other);
-        Ok(())
-    }
-
     /// Takes another file's current partial into account, reading no further than the last retracted cell.
     ///
     /// # Errors
@@ -150,23 +138,6 @@ impl Settlement {
             }
         }
     }
-}
-
-/// Looks up every retracted extreme in the new partial and the other files' current ones.
-///
-/// # Errors
-/// [`SettleError::LayoutChanged`] when one of the others is of something else; the differences are then unchanged.
-pub fn settle<'a>(
-    differences: &mut [CellDifference],
-    new: &Partial,
-    others: impl IntoIterator<Item = &'a Partial>,
-) -> Result<(), SettleError> {
-    let mut settlement = Settlement::begin(differences, new);
-    for other in others {
-        settlement.add_partial(other)?;
-    }
-    settlement.finish(differences);
-    Ok(())
 }
 
 #[cfg(test)]

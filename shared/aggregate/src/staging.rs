@@ -18,15 +18,9 @@ use millrace_core::Decimal;
 use crate::difference::{CellDifference, Extremes};
 use crate::key::CellKey;
 
-/// The most bytes of a chunk. Escaped once more in a request's body it at most doubles, which stays below the Data
-/// API's 4 MiB.
-pub const MAX_CHUNK_BYTES: usize = 1 << 20;
-
 /// Rows for one call of the bulk loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageChunk {
-    /// The chunk's number, from 0. The same differences always give the same chunks.
-    pub chunk_no: u32,
     /// The rows in it, at least one.
     pub rows: u32,
     /// The JSON array.
@@ -51,11 +45,14 @@ impl StageError {
     }
 }
 
-/// Encodes settled differences; no differences give no chunks.
+/// Encodes settled differences in chunks of at most so many bytes, or of one row; no differences give no chunks.
 ///
 /// # Errors
 /// [`StageError::Unsettled`] when a [`Extremes::Retracted`] is left.
-pub fn stage_chunks(differences: &[CellDifference]) -> Result<StageChunks<'_>, StageError> {
+pub fn stage_chunks(
+    differences: &[CellDifference],
+    max_chunk_bytes: usize,
+) -> Result<StageChunks<'_>, StageError> {
     let is_unsettled = |difference: &&CellDifference| {
         let mut measures = difference.measures.iter();
         measures.any(|measure| measure.extremes == Extremes::Retracted)
@@ -64,7 +61,7 @@ pub fn stage_chunks(differences: &[CellDifference]) -> Result<StageChunks<'_>, S
         Some(difference) => Err(StageError::Unsettled(difference.key.clone())),
         None => Ok(StageChunks {
             differences,
-            next_chunk_no: 0,
+            max_chunk_bytes,
             pending: String::new(),
         }),
     }
@@ -74,7 +71,7 @@ pub fn stage_chunks(differences: &[CellDifference]) -> Result<StageChunks<'_>, S
 #[derive(Debug)]
 pub struct StageChunks<'a> {
     differences: &'a [CellDifference],
-    next_chunk_no: u32,
+    max_chunk_bytes: usize,
     /// A row that did not fit the chunk before.
     pending: String,
 }
@@ -93,7 +90,7 @@ impl Iterator for StageChunks<'_> {
                 write_row(difference, &mut self.pending);
             }
             // A comma before the row, a bracket at the end.
-            if rows > 0 && json.len() + self.pending.len() + 2 > MAX_CHUNK_BYTES {
+            if rows > 0 && json.len() + self.pending.len() + 2 > self.max_chunk_bytes {
                 break;
             }
             if rows > 0 {
@@ -104,9 +101,7 @@ impl Iterator for StageChunks<'_> {
             rows += 1;
         }
         json.push(']');
-        let chunk_no = self.next_chunk_no;
-        self.next_chunk_no += 1;
-        (rows > 0).then_some(StageChunk { chunk_no, rows, json })
+        (rows > 0).then_some(StageChunk { rows, json })
     }
 }
 

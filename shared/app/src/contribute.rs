@@ -12,11 +12,14 @@ use millrace_core::ids::FileVersion;
 use millrace_core::name::Name;
 use millrace_core::object_key;
 use millrace_core::row_error::FileError;
-use millrace_store::Store;
-use millrace_store::contributions::{Application, ApplyOutcome, ContributionState, PendingContribution};
+use millrace_store::contributions::{
+    Application, ApplyOutcome, ContributionState, OtherPartial, PendingContribution,
+};
+use millrace_store::{STAGE_CHUNK_BYTES, Store};
 use millrace_table::PartReader;
 
 use crate::outbox::{send_outbox, send_reminder};
+use crate::partials::Partials;
 use crate::ports::{MessageSender, ObjectStore, Surroundings, read_all, write_all};
 use crate::{Disposition, Handled};
 
@@ -46,8 +49,8 @@ impl PerfPorts<'_> {
 }
 
 /// Why a contribution was not made.
-enum ContributeError {
-    /// The file cannot be brought into this dataset.
+pub(crate) enum ContributeError {
+    /// The file cannot be brought into this dataset or dimension.
     Refused(FileError),
     /// Something could not be done.
     Failed(Failure),
@@ -65,6 +68,17 @@ struct MadePartial {
     key: Option<String>,
 }
 
+/// What one attempt after the other has at hand.
+struct Work<'a> {
+    ports: &'a PerfPorts<'a>,
+    file: FileVersion,
+    definition: &'a DatasetDefinition,
+    /// The file version's own partial, once made.
+    made: Option<MadePartial>,
+    /// The others'.
+    partials: Partials<'a>,
+}
+
 /// Brings a file version's contribution into a dataset, exactly once.
 ///
 /// # Errors
@@ -77,7 +91,13 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
     let Some(definition) = definition else {
         return Ok(Disposition::Reject(format!("there is no dataset {dataset}")));
     };
-    let mut made = None;
+    let mut work = Work {
+        ports,
+        file,
+        definition: &definition,
+        made: None,
+        partials: Partials::new(ports.collections),
+    };
     for _ in 0..MAX_ATTEMPTS {
         let Some(pending) = ports.store.load_contribution(file, dataset).await? else {
             return Ok(Disposition::Reject(format!(
@@ -88,7 +108,7 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
             send_outbox(ports.store, ports.sender, file).await?;
             return Ok(Disposition::Done);
         }
-        match attempt(ports, file, &definition, &pending, &mut made).await {
+        match work.attempt(&pending).await {
             Ok(ApplyOutcome::Applied | ApplyOutcome::AlreadySettled | ApplyOutcome::Superseded) => {
                 send_outbox(ports.store, ports.sender, file).await?;
                 return Ok(Disposition::Done);
@@ -109,64 +129,60 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
     Err(Failure::explained(FailureKind::Transient, "contribute", why))
 }
 
-/// One attempt: stage the differences to what counts now, and apply them.
-async fn attempt(
-    ports: &PerfPorts<'_>,
-    file: FileVersion,
-    definition: &DatasetDefinition,
-    pending: &PendingContribution,
-    made: &mut Option<MadePartial>,
-) -> Result<ApplyOutcome, ContributeError> {
-    let newer_counts = pending
-        .current
-        .as_ref()
-        .is_some_and(|current| current.version > file.version);
-    let stage_id = ports.stage_id();
-    let mut application = Application {
-        contribution_id: pending.contribution_id,
-        stage_id: &stage_id,
-        cells_staged: 0,
-        base: pending.current.as_ref().map(|current| current.contribution_id),
-        dataset_version: None,
-        partial: None,
-        cells: 0,
-        rows: 0,
-    };
-    if newer_counts {
-        return Ok(ports.store.apply_contribution(&application).await?);
+impl Work<'_> {
+    /// One attempt: stage the differences to what counts now, and apply them.
+    async fn attempt(&mut self, pending: &PendingContribution) -> Result<ApplyOutcome, ContributeError> {
+        let (ports, current) = (self.ports, pending.current.as_ref());
+        let stage_id = ports.stage_id();
+        let mut application = Application {
+            contribution_id: pending.contribution_id,
+            stage_id: &stage_id,
+            cells_staged: 0,
+            base: current.map(|current| current.contribution_id),
+            dataset_version: None,
+            partial: None,
+            cells: 0,
+            rows: 0,
+        };
+        if current.is_some_and(|current| current.version > self.file.version) {
+            return Ok(ports.store.apply_contribution(&application).await?);
+        }
+        let made = match self.made.take() {
+            Some(made) => made,
+            None => make_partial(ports, self.file, self.definition, pending.is_delete).await?,
+        };
+        let MadePartial { partial, key } = self.made.insert(made);
+        let old = match current.and_then(|current| current.partial_key.as_deref()) {
+            Some(old_key) => Some(decode(&self.partials.read(old_key).await?).map_err(defect)?),
+            None => None,
+        };
+        let mut differences =
+            difference(old.as_ref(), partial).map_err(|error| match error.file_error() {
+                Some(refused) => ContributeError::Refused(refused),
+                None => defect(error).into(),
+            })?;
+        let others = Others {
+            store: ports.store,
+            file: self.file,
+            dataset: &self.definition.name,
+        };
+        application.dataset_version = others
+            .settle(&mut self.partials, partial, &mut differences)
+            .await?;
+        application.cells_staged = stage(ports, pending, &stage_id, &differences).await?;
+        application.cells = partial.entries().len() as u64;
+        application.rows = partial.rows();
+        application.partial = match (key, partial.first_key(), partial.last_key()) {
+            (Some(key), Some(first), Some(last)) => Some((key, first.as_str(), last.as_str())),
+            _ => None,
+        };
+        send_reminder(ports.sender, self.file, ports.reminder_delay_seconds).await?;
+        let outcome = ports.store.apply_contribution(&application).await?;
+        if outcome != ApplyOutcome::Applied {
+            ports.store.drop_stage(pending.contribution_id, &stage_id).await?;
+        }
+        Ok(outcome)
     }
-    if made.is_none() {
-        *made = Some(make_partial(ports, file, definition, pending.is_delete).await?);
-    }
-    let Some(MadePartial { partial, key }) = made.as_ref() else {
-        return Err(Failure::invalid("contribute", "no partial was made").into());
-    };
-    let old = match pending
-        .current
-        .as_ref()
-        .and_then(|current| current.partial_key.as_deref())
-    {
-        Some(old_key) => Some(load_partial(ports.collections, old_key).await?),
-        None => None,
-    };
-    let mut differences = difference(old.as_ref(), partial).map_err(|error| match error.file_error() {
-        Some(refused) => ContributeError::Refused(refused),
-        None => defect(error).into(),
-    })?;
-    application.dataset_version = settle(ports, file, &definition.name, partial, &mut differences).await?;
-    application.cells_staged = stage(ports, pending, &stage_id, &differences).await?;
-    application.cells = partial.entries().len() as u64;
-    application.rows = partial.rows();
-    application.partial = match (key, partial.first_key(), partial.last_key()) {
-        (Some(key), Some(first), Some(last)) => Some((key, first.as_str(), last.as_str())),
-        _ => None,
-    };
-    send_reminder(ports.sender, file, ports.reminder_delay_seconds).await?;
-    let outcome = ports.store.apply_contribution(&application).await?;
-    if outcome != ApplyOutcome::Applied {
-        ports.store.drop_stage(pending.contribution_id, &stage_id).await?;
-    }
-    Ok(outcome)
 }
 
 /// Reduces the file version's parts; writes the partial where later versions will look for it.
@@ -207,40 +223,46 @@ async fn make_partial(
     })
 }
 
-async fn load_partial(collections: &dyn ObjectStore, key: &str) -> Result<Partial, Failure> {
-    decode(&read_all(collections, key).await?).map_err(defect)
+/// The other files of a dataset.
+struct Others<'a> {
+    store: &'a Store,
+    file: FileVersion,
+    dataset: &'a Name,
 }
 
-/// Looks up the extremes that the difference takes back, in the other files' partials; the dataset version that they
-/// were read at, if any had to be.
-async fn settle(
-    ports: &PerfPorts<'_>,
-    file: FileVersion,
-    dataset: &Name,
-    partial: &Partial,
-    differences: &mut [CellDifference],
-) -> Result<Option<i64>, Failure> {
-    let mut settlement = Settlement::begin(differences, partial);
-    let (Some(first), Some(last)) = (settlement.keys().first(), settlement.keys().last()) else {
-        return Ok(None);
-    };
-    let others = ports
-        .store
-        .list_other_partials(file, dataset, first.as_str(), last.as_str())
-        .await?;
-    for other in &others.partials {
-        if overlaps(
-            other.first_key.as_bytes(),
-            other.last_key.as_bytes(),
-            settlement.keys(),
-        ) {
-            let bytes = read_all(ports.collections, &other.partial_key).await?;
-            let reader = PartialReader::new(Cursor::new(bytes)).map_err(defect)?;
-            settlement.add_reader(reader).map_err(defect)?;
+impl Others<'_> {
+    /// Looks up the extremes that the difference takes back, in the other files' partials; the dataset version that
+    /// they were read at, if any had to be.
+    async fn settle(
+        &self,
+        partials: &mut Partials<'_>,
+        partial: &Partial,
+        differences: &mut [CellDifference],
+    ) -> Result<Option<i64>, Failure> {
+        let mut settlement = Settlement::begin(differences, partial);
+        let (Some(first), Some(last)) = (settlement.keys().first(), settlement.keys().last()) else {
+            return Ok(None);
+        };
+        let (first, last) = (first.as_str(), last.as_str());
+        let others = self
+            .store
+            .list_other_partials(self.file, self.dataset, first, last)
+            .await?;
+        let overlapping = others.partials.iter().filter(|other| {
+            let (first, last) = (other.first_key.as_bytes(), other.last_key.as_bytes());
+            overlaps(first, last, settlement.keys())
+        });
+        let overlapping: Vec<&OtherPartial> = overlapping.collect();
+        let mut rest = overlapping.as_slice();
+        while !rest.is_empty() {
+            for bytes in partials.read_some(&mut rest).await? {
+                let reader = PartialReader::new(Cursor::new(bytes.as_slice())).map_err(defect)?;
+                settlement.add_reader(reader).map_err(defect)?;
+            }
         }
+        settlement.finish(differences);
+        Ok(Some(others.dataset_version))
     }
-    settlement.finish(differences);
-    Ok(Some(others.dataset_version))
 }
 
 async fn stage(
@@ -249,7 +271,7 @@ async fn stage(
     stage_id: &str,
     differences: &[CellDifference],
 ) -> Result<u64, Failure> {
-    for chunk in stage_chunks(differences).map_err(defect)? {
+    for chunk in stage_chunks(differences, STAGE_CHUNK_BYTES).map_err(defect)? {
         ports
             .store
             .stage_differences(pending.contribution_id, stage_id, chunk.json)

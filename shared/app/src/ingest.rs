@@ -9,18 +9,26 @@ use millrace_core::field::Field;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
 use millrace_core::object_key;
-use millrace_core::row_error::{FileError, RowCounts, Rule};
+use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
-use millrace_table::{Extent, FileCheck, Header, HeaderErrors, HeaderRead, Limits, PartSpec, Planner, Start};
+use millrace_table::{Extent, Header, HeaderErrors, HeaderRead, Limits, Planner};
 use sha2::{Digest as _, Sha256};
 
+use crate::chunk_check::{Checked, ChunkCheck};
 use crate::outbox::{send_outbox, send_reminder, to_body};
-use crate::ports::{MessageSender, ObjectSink, ObjectStore, ObjectStream};
+use crate::ports::{MessageSender, ObjectStore, ObjectStream};
+use crate::upload::UPLOAD_VALID_SECONDS;
 use crate::{Disposition, Handled};
 
-/// The largest object that is taken.
-pub const MAX_FILE_BYTES: u64 = 50 * 1024 * 1024 * 1024;
+/// The largest object that is taken, in GiB: what S3 takes in the one PUT that an upload's address is good for.
+const MAX_FILE_GIB: u64 = 5;
+/// The same in bytes.
+pub const MAX_FILE_BYTES: u64 = MAX_FILE_GIB * 1024 * 1024 * 1024;
+
+/// How long the bytes of a version are waited for: as long as its address is good, and as long again for those that are
+/// on their way when it ends.
+pub const UPLOAD_AWAITED_SECONDS: u32 = 2 * UPLOAD_VALID_SECONDS;
 
 /// What ingestion needs.
 pub struct IngestPorts<'a> {
@@ -46,17 +54,23 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
     let Some(record) = ports.store.load_file(file).await? else {
         return Ok(Disposition::Reject(format!("there is no file version {file}")));
     };
-    if record.facts.validated || record.facts.error.is_some() {
+    if is_decided(&record) {
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    // The object of an upload that nobody has made yet: its own event will come.
     let Some(size_bytes) = ports.landing.size(&record.landing_key()).await? else {
-        return Ok(Disposition::Done);
+        return end_upload(ports, file).await;
     };
-    ports.store.mark_received(file, size_bytes).await?;
+    // A plan that is made again makes the same chunks, whatever the setting has become.
+    let chunk_bytes = ports
+        .store
+        .mark_received(file, size_bytes, ports.chunk_bytes)
+        .await?;
     if size_bytes > MAX_FILE_BYTES {
-        let message = format!("the file has {size_bytes} bytes; at most {MAX_FILE_BYTES} are taken");
+        let message = format!(
+            "the file has {size_bytes} bytes; at most {MAX_FILE_BYTES} ({MAX_FILE_GIB} GiB) are taken: send it in parts, \
+             each a file of its own"
+        );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
     let fields = load_fields(ports.store, &record).await?;
@@ -65,11 +79,31 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
     };
-    if size_bytes <= ports.chunk_bytes {
+    if size_bytes <= chunk_bytes {
         check_whole(ports, &record, &fields, &header, object).await
     } else {
-        plan(ports, file, &header, object).await
+        plan(ports, file, &header, object, chunk_bytes).await
     }
+}
+
+/// Whether there is nothing left to read an object for.
+fn is_decided(record: &FileRecord) -> bool {
+    record.facts.validated || (record.facts.error.is_some() && !record.facts.is_given_up())
+}
+
+/// The object of an upload that nobody has made: its own event may still come, unless its time is up.
+async fn end_upload(ports: &IngestPorts<'_>, file: FileVersion) -> Handled {
+    let message = format!(
+        "no bytes came within {} minutes of the registration; register the file again to send it",
+        UPLOAD_AWAITED_SECONDS / 60
+    );
+    let error = FileError::of_file(Rule::NeverReceived, message);
+    ports
+        .store
+        .end_upload(file, UPLOAD_AWAITED_SECONDS, &error)
+        .await?;
+    send_outbox(ports.store, ports.sender, file).await?;
+    Ok(Disposition::Done)
 }
 
 /// Validates a range of a large object.
@@ -80,7 +114,7 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
     let Some(record) = ports.store.load_file(file).await? else {
         return Ok(Disposition::Reject(format!("there is no file version {file}")));
     };
-    if record.facts.validated || record.facts.error.is_some() {
+    if is_decided(&record) {
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
@@ -92,7 +126,14 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
     };
     let key = record.landing_key();
     let mut stream = ports.landing.open(&key, range.start, Some(range.end)).await?;
-    let mut chunk = ChunkCheck::begin(ports, &record, &fields, &header, range.into(), range.chunk)?;
+    let mut chunk = ChunkCheck::begin(
+        ports.collections,
+        &record,
+        &fields,
+        &header,
+        range.into(),
+        range.chunk,
+    )?;
     while let Some(bytes) = stream.next().await? {
         chunk.push(&bytes).await?;
     }
@@ -107,7 +148,7 @@ async fn check_whole(
     header: &Header,
     mut object: Object,
 ) -> Handled {
-    let mut chunk = ChunkCheck::begin(ports, record, fields, header, header.start(), 0)?;
+    let mut chunk = ChunkCheck::begin(ports.collections, record, fields, header, header.start(), 0)?;
     while let Some(bytes) = object.next_record_bytes(header).await? {
         chunk.push(&bytes).await?;
     }
@@ -122,8 +163,14 @@ async fn check_whole(
 }
 
 /// Runs ahead of the checks: sends a message a chunk as its end is found.
-async fn plan(ports: &IngestPorts<'_>, file: FileVersion, header: &Header, mut object: Object) -> Handled {
-    let mut planner = Planner::new(ports.chunk_bytes, header.start(), &Limits::default());
+async fn plan(
+    ports: &IngestPorts<'_>,
+    file: FileVersion,
+    header: &Header,
+    mut object: Object,
+    chunk_bytes: u64,
+) -> Handled {
+    let mut planner = Planner::new(chunk_bytes, header.start(), &Limits::default());
     while let Some(bytes) = object.next_record_bytes(header).await? {
         for range in planner.push(&bytes) {
             send_chunk(ports.sender, file, range).await?;
@@ -279,114 +326,4 @@ impl Object {
         let digest = std::mem::take(&mut self.hash).finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// What came out of a chunk.
-struct Checked {
-    part_key: Option<String>,
-    row_errors: Option<(String, u64)>,
-    counts: RowCounts,
-}
-
-/// A chunk that is being checked, with its two outputs.
-struct ChunkCheck<'a> {
-    check: FileCheck,
-    part: Output<'a>,
-    row_errors: Output<'a>,
-}
-
-/// An object that comes into being with its first bytes.
-struct Output<'a> {
-    store: &'a dyn ObjectStore,
-    key: String,
-    sink: Option<Box<dyn ObjectSink>>,
-}
-
-impl<'a> ChunkCheck<'a> {
-    fn begin(
-        ports: &IngestPorts<'a>,
-        record: &FileRecord,
-        fields: &[Field],
-        header: &Header,
-        start: Start,
-        chunk: u32,
-    ) -> Result<Self, Failure> {
-        let (kind, name) = (record.ingestion_type, &record.ingestion_name);
-        let spec = PartSpec {
-            kind,
-            name: name.clone(),
-            version: record.spec_version,
-        };
-        let check =
-            FileCheck::of_spec(fields, header, start, Limits::default(), Some(spec)).map_err(defect)?;
-        let output = |key: String| Output {
-            store: ports.collections,
-            key,
-            sink: None,
-        };
-        Ok(Self {
-            check,
-            part: output(object_key::part(kind, name, record.file, chunk)),
-            row_errors: output(object_key::row_errors(kind, name, record.file, chunk)),
-        })
-    }
-
-    async fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.check.push(bytes).map_err(defect)?;
-        self.drain().await
-    }
-
-    async fn drain(&mut self) -> Result<(), Failure> {
-        let part = self.check.take_part_bytes();
-        self.part.write(part).await?;
-        let row_errors = self.check.take_row_error_bytes();
-        self.row_errors.write(row_errors).await
-    }
-
-    async fn finish(mut self) -> Result<Checked, Failure> {
-        let summary = self.check.finish().map_err(defect)?;
-        self.drain().await?;
-        let counts = summary.counts;
-        let part_key = self.part.finish(counts.kept > 0).await?.map(|(key, _)| key);
-        let row_errors = self.row_errors.finish(counts.rejected > 0).await?;
-        Ok(Checked {
-            part_key,
-            row_errors,
-            counts,
-        })
-    }
-}
-
-impl Output<'_> {
-    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if self.sink.is_none() {
-            self.sink = Some(self.store.create(&self.key).await?);
-        }
-        match &mut self.sink {
-            Some(sink) => sink.write(bytes).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn finish(self, is_wanted: bool) -> Result<Option<(String, u64)>, Failure> {
-        match self.sink {
-            Some(sink) if is_wanted => {
-                let size_bytes = sink.finish().await?;
-                Ok(Some((self.key, size_bytes)))
-            }
-            Some(sink) => {
-                sink.abort().await;
-                Ok(None)
-            }
-            None => Ok(None),
-        }
-    }
-}
-
-/// Bad data is never an error of the check: this is a defect, or a spec that should not have been taken.
-fn defect(error: impl std::error::Error) -> Failure {
-    Failure::invalid("ingest.check", error.to_string())
 }

@@ -7,6 +7,7 @@
 //! starts a file again from its facts. A document: [`documents`] → [`render_document`].
 
 pub mod authenticate;
+mod chunk_check;
 mod compose;
 pub mod contribute;
 pub mod documents;
@@ -16,6 +17,7 @@ pub mod figures;
 pub mod ingest;
 pub mod load_dimension;
 pub mod outbox;
+mod partials;
 pub mod ports;
 pub mod render_document;
 pub mod row_errors;

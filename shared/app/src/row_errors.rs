@@ -39,6 +39,15 @@ pub enum RowErrorsError {
     Failed(#[from] Failure),
 }
 
+/// How much a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimits {
+    /// The most rows.
+    pub items: u32,
+    /// The most bytes of the rows as JSON, with their bytes as text; one row is always there, however long.
+    pub json_bytes: usize,
+}
+
 /// A page of a file version's rejected rows, in the order of the file.
 ///
 /// # Errors
@@ -48,14 +57,13 @@ pub async fn list_row_errors(
     collections: &dyn ObjectStore,
     file: FileVersion,
     cursor: Option<&str>,
-    limit: u32,
+    limits: PageLimits,
 ) -> Result<Page<RejectedRow>, RowErrorsError> {
     let mut position = match cursor {
         Some(cursor) => Position::parse(cursor).ok_or(RowErrorsError::BadCursor)?,
         None => Position::default(),
     };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut items = Vec::new();
+    let mut filling = Filling::begin(limits);
     for object in store.list_row_errors(file).await? {
         if object.chunk < position.chunk {
             continue;
@@ -67,39 +75,69 @@ pub async fn list_row_errors(
             };
         }
         while position.offset < object.size_bytes {
-            let wanted = limit - items.len();
             let bytes = read_range(collections, &object.key, position.offset, object.size_bytes).await?;
-            let (mut rows, consumed) = read_some(&bytes, wanted);
-            if consumed == 0 {
-                return Err(Failure::invalid("row_errors.read", "the row errors cannot be read").into());
-            }
-            items.append(&mut rows);
+            let consumed = filling.add_lines(&bytes)?;
             position.offset += consumed as u64;
-            if items.len() >= limit {
+            if filling.is_full {
                 return Ok(Page {
-                    items,
+                    items: filling.items,
                     next: Some(format!("{}-{}", position.chunk, position.offset)),
                 });
             }
         }
     }
-    Ok(Page { items, next: None })
+    Ok(Page {
+        items: filling.items,
+        next: None,
+    })
 }
 
-/// At most so many rows, and the bytes that they took.
-fn read_some(bytes: &[u8], wanted: usize) -> (Vec<RejectedRow>, usize) {
-    let (rows, consumed) = read_rejected(bytes);
-    if rows.len() <= wanted {
-        return (rows, consumed);
+/// A page that is being filled.
+struct Filling {
+    items: Vec<RejectedRow>,
+    most_items: usize,
+    bytes_left: usize,
+    is_full: bool,
+}
+
+impl Filling {
+    fn begin(limits: PageLimits) -> Self {
+        Self {
+            items: Vec::new(),
+            most_items: usize::try_from(limits.items).unwrap_or(usize::MAX).max(1),
+            bytes_left: limits.json_bytes,
+            is_full: false,
+        }
     }
-    let end = bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'\n')
-        .nth(wanted.saturating_sub(1));
-    let (mut rows, end) = (rows, end.map_or(consumed, |(at, _)| at + 1));
-    rows.truncate(wanted);
-    (rows, end)
+
+    /// Takes rows as long as there is room; the bytes that those took.
+    fn add_lines(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
+        let unreadable = || Failure::invalid("row_errors.read", "the row errors cannot be read");
+        let (rows, consumed) = read_rejected(bytes);
+        if consumed == 0 {
+            return Err(unreadable());
+        }
+        let mut taken = 0;
+        for (row, line) in rows.into_iter().zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+            let json_bytes = json_bytes(&row).map_err(|_| unreadable())?;
+            if !self.items.is_empty() && (self.items.len() >= self.most_items || json_bytes > self.bytes_left)
+            {
+                self.is_full = true;
+                break;
+            }
+            self.bytes_left = self.bytes_left.saturating_sub(json_bytes);
+            self.items.push(row);
+            taken += line.len();
+        }
+        Ok(taken)
+    }
+}
+
+/// What a row takes in an answer: its text and its errors as JSON, and the names around them.
+fn json_bytes(row: &RejectedRow) -> Result<usize, serde_json::Error> {
+    const AROUND: usize = 128;
+    let text = serde_json::to_string(&String::from_utf8_lossy(&row.raw))?;
+    Ok(AROUND + text.len() + serde_json::to_string(&row.errors)?.len())
 }
 
 /// A range that holds at least one whole row: a rejected record and its errors may be longer than a read.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
-use crate::row_error::{FileError, RowCounts};
+use crate::row_error::{FileError, RowCounts, Rule};
 
 /// How a file version changes the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,9 +145,20 @@ pub enum OpenStep {
 }
 
 impl FileFacts {
-    /// What is still to be done, from the facts alone.
+    /// Whether nobody waits for its bytes any more. Should they come after all, they are taken.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        let rule = self.error.as_ref().map(|error| error.rule);
+        !self.received && rule == Some(Rule::NeverReceived)
+    }
+
+    /// What is still to be done, from the facts alone; whoever drives on a version that was given up has it looked for
+    /// once more.
     #[must_use]
     pub fn open_steps(&self) -> Vec<OpenStep> {
+        if self.is_given_up() {
+            return vec![OpenStep::Ingest];
+        }
         if status(self).is_final() {
             return Vec::new();
         }
@@ -202,6 +213,17 @@ mod tests {
         };
         assert_eq!(status(&facts), FileStatus::Error);
         assert_eq!(facts.open_steps(), []);
+    }
+
+    #[test]
+    fn a_version_that_was_given_up_is_refused_and_may_be_looked_for() {
+        let error = Some(FileError::of_file(Rule::NeverReceived, "nothing came"));
+        let facts = FileFacts {
+            error,
+            ..FileFacts::default()
+        };
+        assert_eq!(status(&facts), FileStatus::Error);
+        assert_eq!(facts.open_steps(), [OpenStep::Ingest]);
     }
 
     #[test]

@@ -84,12 +84,6 @@ impl Queue {
             Self::Fetch => "fetch",
         }
     }
-
-    /// Reads what [`Self::as_str`] wrote.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|queue| queue.as_str() == text)
-    }
 }
 
 /// Ingest queue: "this file version's object is there", sent when a file is driven on.

@@ -50,6 +50,8 @@ pub enum Rule {
     SumOverflow,
     /// The object is larger than a file may be.
     FileTooLarge,
+    /// No bytes came to the address that was handed out for them.
+    NeverReceived,
 }
 
 impl Rule {
@@ -79,6 +81,7 @@ impl Rule {
             Self::TooManyGroups => "too_many_groups",
             Self::SumOverflow => "sum_overflow",
             Self::FileTooLarge => "file_too_large",
+            Self::NeverReceived => "never_received",
         }
     }
 }

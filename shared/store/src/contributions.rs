@@ -5,7 +5,7 @@ use millrace_core::ids::{ContributionId, FileVersion};
 use millrace_core::name::Name;
 use serde::Deserialize;
 
-use crate::{Statement, Store, Value};
+use crate::{Statement, Store};
 
 /// Where a contribution stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,6 +56,8 @@ pub struct OtherPartial {
     pub first_key: String,
     /// Its last cell key.
     pub last_key: String,
+    /// How many cells it has.
+    pub cells: u64,
 }
 
 /// The partials of the other files, and the dataset version that they were listed at.
@@ -106,9 +108,6 @@ pub enum ApplyOutcome {
     IncompleteStage,
 }
 
-/// The most differences that one staging call takes, in bytes of JSON: a quarter of the Data API's request.
-pub const STAGE_CHUNK_BYTES: usize = 1024 * 1024;
-
 /// Partials that one answer names: with keys of the greatest length they stay below the Data API's 1 MiB.
 const OTHER_PARTIALS_PAGE: u32 = 100;
 
@@ -116,7 +115,8 @@ const OTHER_PARTIALS_PAGE: u32 = 100;
 /// large one.
 const OTHER_PARTIALS: &str = "select jsonb_build_object('dataset_version', d.version, 'file_id', o.file_id, \
      'partial', case when o.file_id is not null then jsonb_build_object('partial_key', o.partial_key, \
-        'first_key', o.first_key, 'last_key', o.last_key) end)::text \
+        'first_key', o.first_key, 'last_key', o.last_key, \
+        'cells', coalesce(o.cells, 0)) end)::text \
      from ingestion.dataset d left join ingestion.contribution o on o.target_kind = 'dataset' and o.target = d.name \
         and o.is_current and o.file_id <> cast(:file_id as uuid) and o.partial_key is not null \
         and o.first_key <= cast(:last_key as text) and o.last_key >= cast(:first_key as text) \
@@ -203,27 +203,6 @@ impl Store {
         }
     }
 
-    /// Stages a chunk of differences; a repeat adds nothing. They are inert until applied.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn stage_differences(
-        &self,
-        contribution_id: ContributionId,
-        stage_id: &str,
-        json: String,
-    ) -> Result<(), Failure> {
-        let statement = Statement::new(
-            "select ingestion.stage_differences(cast(:contribution_id as uuid), cast(:stage_id as uuid), \
-             cast(:rows as jsonb))",
-        );
-        let bound = statement
-            .bind("contribution_id", contribution_id.to_string())
-            .bind("stage_id", stage_id)
-            .bind("rows", json);
-        self.rows(bound).await.map(|_| ())
-    }
-
     /// Applies a staged contribution exactly once; goes on in the database past the call's time limit.
     ///
     /// # Errors
@@ -248,21 +227,6 @@ impl Store {
             .bind("cells", application.cells)
             .bind("rows", application.rows);
         self.expect_json(bound.continuing_after_timeout()).await
-    }
-
-    /// Removes an attempt's stage that will not be applied.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn drop_stage(&self, contribution_id: ContributionId, stage_id: &str) -> Result<(), Failure> {
-        let statement = Statement::new(
-            "delete from ingestion.contribution_stage where contribution_id = cast(:contribution_id as uuid) \
-             and stage_id = cast(:stage_id as uuid)",
-        );
-        let bound = statement
-            .bind("contribution_id", Value::Text(contribution_id.to_string()))
-            .bind("stage_id", stage_id);
-        self.rows(bound).await.map(|_| ())
     }
 
     /// Refuses a contribution and its file version, when what it feeds cannot take it.

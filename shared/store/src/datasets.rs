@@ -1,6 +1,5 @@
 //! Reading datasets and dimensions: KPI queries, keyset pages, what waits for a dimension.
 
-use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
 use millrace_core::field::FieldType;
 use millrace_core::name::Name;
@@ -165,22 +164,6 @@ impl Store {
             columns,
             rows: keyed_rows(rows.rows),
         })
-    }
-
-    /// Whether a spec of that kind and name exists.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn has_spec(&self, kind: SpecKind, name: &str) -> Result<bool, Failure> {
-        let text = "select exists (select from spec.spec where kind = cast(:kind as text) and name = cast(:name as text))";
-        let rows = self
-            .rows(
-                Statement::new(text)
-                    .bind("kind", kind.as_str())
-                    .bind("name", name),
-            )
-            .await?;
-        Ok(rows.into_first_value() == Some(Value::Bool(true)))
     }
 }
 

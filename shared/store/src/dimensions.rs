@@ -17,6 +17,8 @@ pub struct PendingLoad {
     pub state: ContributionState,
     /// The dimension.
     pub dimension: Name,
+    /// The columns of its key in the key's order, counted from 1.
+    pub key_positions: Vec<usize>,
 }
 
 /// What became of a publication.
@@ -42,35 +44,16 @@ impl Store {
     /// [`Failure`] of the database.
     pub async fn load_pending_load(&self, file: FileVersion) -> Result<Option<PendingLoad>, Failure> {
         let statement = Statement::new(
-            "select jsonb_build_object('contribution_id', contribution_id, 'state', state, 'dimension', target)::text \
-             from ingestion.contribution where target_kind = 'dimension' \
-             and file_id = cast(:file_id as uuid) and version = cast(:version as integer)",
+            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'dimension', c.target, \
+                'key_positions', d.key_positions)::text \
+             from ingestion.contribution c join ingestion.dimension d on d.name = c.target \
+             where c.target_kind = 'dimension' and c.file_id = cast(:file_id as uuid) \
+             and c.version = cast(:version as integer)",
         );
         let bound = statement
             .bind("file_id", file.file_id.to_string())
             .bind("version", file.version);
         self.json(bound).await
-    }
-
-    /// Stages a chunk of rows (`[record, [cell, …]]`); a repeat adds nothing.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn stage_dimension_rows(
-        &self,
-        contribution_id: ContributionId,
-        stage_id: &str,
-        json: String,
-    ) -> Result<(), Failure> {
-        let statement = Statement::new(
-            "select ingestion.stage_dimension_rows(cast(:contribution_id as uuid), cast(:stage_id as uuid), \
-             cast(:rows as jsonb))",
-        );
-        let bound = statement
-            .bind("contribution_id", contribution_id.to_string())
-            .bind("stage_id", stage_id)
-            .bind("rows", json);
-        self.rows(bound).await.map(|_| ())
     }
 
     /// Publishes a staged dimension file version exactly once.

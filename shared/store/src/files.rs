@@ -43,6 +43,9 @@ pub struct RegisteredVersion {
     pub file_name: String,
     /// How it changes the data.
     pub mode: Mode,
+    /// Whether versions before it still wait for their bytes; its outbox then has messages that look for them.
+    #[serde(default)]
+    pub has_open_predecessors: bool,
 }
 
 /// What became of a request to register a version.
@@ -145,17 +148,6 @@ impl FileRecord {
     }
 }
 
-/// The row errors of a chunk.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct RowErrorObject {
-    /// The chunk.
-    pub chunk: u32,
-    /// The object's key.
-    pub key: String,
-    /// Its size in bytes.
-    pub size_bytes: u64,
-}
-
 /// Which files a listing shows.
 #[derive(Debug, Clone, Default)]
 pub struct FileFilter {
@@ -191,12 +183,16 @@ const FILE_RECORD: &str = "
                 from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version),
             'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null))::text";
 
-/// Whether something is still to be done for a file version.
-pub(crate) const IS_OPEN: &str = "(t.error is null and t.archived_at is null and t.unchanged_of is null \
-     and (t.validated_at is null or exists (select from ingestion.contribution c \
-        where c.file_id = t.file_id and c.version = t.version and c.state = 'pending')))";
+/// Whether something is still to be done for a file version, found by the two indexes of what is open: it is not
+/// validated, or has a contribution that is not settled.
+pub(crate) const IS_OPEN: &str = "(t.sequence in ( \
+         select o.sequence from ingestion.file_tracker o where o.validated_at is null and o.error is null \
+         union all select p.sequence from ingestion.contribution c \
+             join ingestion.file_tracker p on p.file_id = c.file_id and p.version = c.version \
+             where c.state = 'pending' and p.error is null) \
+     and t.archived_at is null and t.unchanged_of is null)";
 
-fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: FileVersion) -> Statement {
+pub(crate) fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: FileVersion) -> Statement {
     Statement::new(text)
         .bind("file_id", file.file_id.to_string())
         .bind("version", file.version)
@@ -228,17 +224,46 @@ impl Store {
         .await
     }
 
-    /// Records that the object is there.
+    /// Records that the object is there, also where it had been given up; answers the size that it is split by, which
+    /// is the one that was asked for first.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn mark_received(&self, file: FileVersion, size_bytes: u64) -> Result<(), Failure> {
+    pub async fn mark_received(
+        &self,
+        file: FileVersion,
+        size_bytes: u64,
+        chunk_bytes: u64,
+    ) -> Result<u64, Failure> {
         let text = "update ingestion.file_tracker set received_at = coalesce(received_at, now()), \
-             size_bytes = coalesce(size_bytes, cast(:size as bigint)) \
-             where file_id = cast(:file_id as uuid) and version = cast(:version as integer)";
-        self.rows(for_file(text, file).bind("size", size_bytes))
-            .await
-            .map(|_| ())
+             size_bytes = coalesce(size_bytes, cast(:size as bigint)), \
+             chunk_bytes = coalesce(chunk_bytes, cast(:chunk_bytes as bigint)), \
+             error = case when error ->> 'rule' <> 'never_received' then error end \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
+             returning chunk_bytes::text";
+        let statement = for_file(text, file)
+            .bind("size", size_bytes)
+            .bind("chunk_bytes", chunk_bytes);
+        Ok(self.json(statement).await?.unwrap_or(chunk_bytes))
+    }
+
+    /// Ends a version whose bytes have not come in so many seconds; false when they have, or may still come.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn end_upload(
+        &self,
+        file: FileVersion,
+        after_seconds: u32,
+        error: &FileError,
+    ) -> Result<bool, Failure> {
+        let text = "select ingestion.end_upload(cast(:file_id as uuid), cast(:version as integer), \
+             cast(:after_seconds as integer), cast(:error as jsonb))";
+        let error = serde_json::to_string(error).map_err(crate::unreadable)?;
+        let statement = for_file(text, file)
+            .bind("after_seconds", after_seconds)
+            .bind("error", error);
+        self.is_true(statement).await
     }
 
     /// Counts a chunk once, and completes the file when it was the last; true once the file is validated.
@@ -254,7 +279,7 @@ impl Store {
             .bind("rows", chunk.counts.rows)
             .bind("kept", chunk.counts.kept)
             .bind("rejected", chunk.counts.rejected);
-        self.fan_in_answer(bind_whole(statement, chunk.whole)).await
+        self.is_true(bind_whole(statement, chunk.whole)).await
     }
 
     /// Says how many chunks a file has, once the planner knows; true once the file is validated.
@@ -266,10 +291,10 @@ impl Store {
         for name in ["chunk", "part_key", "row_errors_key", "rows", "kept", "rejected"] {
             statement = statement.bind(name, Value::Null);
         }
-        self.fan_in_answer(bind_whole(statement, Some(whole))).await
+        self.is_true(bind_whole(statement, Some(whole))).await
     }
 
-    async fn fan_in_answer(&self, statement: Statement) -> Result<bool, Failure> {
+    async fn is_true(&self, statement: Statement) -> Result<bool, Failure> {
         Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
     }
 
@@ -280,8 +305,7 @@ impl Store {
     pub async fn fail_file(&self, file: FileVersion, error: &FileError) -> Result<bool, Failure> {
         let text = "select ingestion.fail_file(cast(:file_id as uuid), cast(:version as integer), cast(:error as jsonb))";
         let error = serde_json::to_string(error).map_err(crate::unreadable)?;
-        let rows = self.rows(for_file(text, file).bind("error", error)).await?;
-        Ok(rows.into_first_value() == Some(Value::Bool(true)))
+        self.is_true(for_file(text, file).bind("error", error)).await
     }
 
     /// A file version with its facts.
@@ -314,13 +338,17 @@ impl Store {
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_files(&self, filter: &FileFilter) -> Result<Vec<FileRecord>, Failure> {
+        let open = if filter.open_only {
+            format!("and {IS_OPEN}")
+        } else {
+            String::new()
+        };
         let text = format!(
             "select {FILE_RECORD} from ingestion.file_tracker t \
              where (cast(:type as text) is null or t.ingestion_type = cast(:type as text)) \
              and (cast(:name as text) is null or t.ingestion_name = cast(:name as text)) \
              and (cast(:file_name as text) is null or t.file_name = cast(:file_name as text)) \
-             and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
-             and (not cast(:open_only as boolean) or {IS_OPEN}) \
+             and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) {open} \
              order by t.sequence desc limit cast(:limit as integer)"
         );
         let statement = Statement::new(text)
@@ -328,31 +356,8 @@ impl Store {
             .bind("name", filter.ingestion_name.clone())
             .bind("file_name", filter.file_name.clone())
             .bind("before", filter.before)
-            .bind("open_only", filter.open_only)
             .bind("limit", filter.limit);
         self.json_list(statement).await
-    }
-
-    /// The clean parts of a file version, in the order of its chunks.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn list_parts(&self, file: FileVersion) -> Result<Vec<String>, Failure> {
-        let text = "select to_jsonb(part_key)::text from ingestion.chunk where file_id = cast(:file_id as uuid) \
-             and version = cast(:version as integer) and part_key is not null order by chunk";
-        self.json_list(for_file(text, file)).await
-    }
-
-    /// The row errors of a file version, in the order of its chunks.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn list_row_errors(&self, file: FileVersion) -> Result<Vec<RowErrorObject>, Failure> {
-        let text = "select jsonb_build_object('chunk', chunk, 'key', row_errors_key, \
-             'size_bytes', row_errors_bytes)::text from ingestion.chunk \
-             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
-             and row_errors_key is not null order by chunk";
-        self.json_list(for_file(text, file)).await
     }
 
     /// Stores the status that follows from the facts, where people look for it with SQL.

@@ -5,6 +5,7 @@
 //! reach a table or column name (tables and columns have neutral names and numbers) except in the views that readers
 //! see, where `millrace_sql::identifier` quotes them. Start at [`Store`].
 
+pub mod chunk_objects;
 pub mod contributions;
 pub mod datasets;
 pub mod dimensions;
@@ -17,6 +18,7 @@ pub mod snapshot;
 pub mod sources;
 pub mod specs;
 pub mod sql;
+pub mod stage;
 pub mod tables;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use millrace_core::failure::{Failure, FailureKind};
 use serde::de::DeserializeOwned;
 pub use sql::{Rows, Sql, Statement, TransactionId, Value};
+pub use stage::STAGE_CHUNK_BYTES;
 
 /// Characters in a piece of a long text: with four bytes each they fit an answer's row.
 const PIECE_CHARACTERS: u32 = 15_000;

@@ -1,6 +1,6 @@
 //! Every rule of rows and files, along the whole road: bad data is recorded, counted, and hurts nothing else.
 
-use millrace_app::row_errors::{RowErrorsError, list_row_errors};
+use millrace_app::row_errors::{PageLimits, RowErrorsError, list_row_errors};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::row_error::Rule;
@@ -13,6 +13,11 @@ struct Rules {
     road: Road,
 }
 
+/// Pages that hold everything.
+const WIDE: PageLimits = PageLimits {
+    items: 1_000,
+    json_bytes: usize::MAX,
+};
 const EVENT: (SpecKind, &str) = (SpecKind::Event, "ruled");
 
 impl Rules {
@@ -46,7 +51,7 @@ impl Rules {
 
     /// `line column rule found` of every broken rule.
     async fn errors(&self, record: &FileRecord) -> Vec<String> {
-        let page = list_row_errors(&self.road.store, &self.road.collections, record.file, None, 1_000)
+        let page = list_row_errors(&self.road.store, &self.road.collections, record.file, None, WIDE)
             .await
             .unwrap();
         let errors = page.items.into_iter().flat_map(|row| row.errors);
@@ -116,7 +121,7 @@ async fn every_rule_of_a_row_is_told_with_its_place() {
         &rules.road.collections,
         record.file,
         Some("x"),
-        1,
+        WIDE,
     )
     .await;
     assert!(matches!(foreign, Err(RowErrorsError::BadCursor)));

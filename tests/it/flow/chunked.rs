@@ -1,10 +1,11 @@
 //! A file in many chunks is the same as the file in one.
 
-use millrace_app::row_errors::list_row_errors;
+use millrace_app::row_errors::{PageLimits, list_row_errors};
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
+use millrace_core::message::{ChunkMessage, Envelope};
 use millrace_table::RejectedRow;
-use millrace_tests::{Order, Random};
+use millrace_tests::{Delivered, Fault, Order, Random};
 
 use super::{SALES, Sales};
 
@@ -31,7 +32,8 @@ fn rows(random: &mut Random, count: usize) -> String {
     csv
 }
 
-async fn all_row_errors(sales: &Sales, file: FileVersion, limit: u32) -> Vec<RejectedRow> {
+async fn all_row_errors(sales: &Sales, file: FileVersion, items: u32, json_bytes: usize) -> Vec<RejectedRow> {
+    let limits = PageLimits { items, json_bytes };
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let page = list_row_errors(
@@ -39,11 +41,18 @@ async fn all_row_errors(sales: &Sales, file: FileVersion, limit: u32) -> Vec<Rej
             &sales.road.collections,
             file,
             cursor.as_deref(),
-            limit,
+            limits,
         )
         .await
         .unwrap();
-        assert!(page.items.len() <= limit as usize);
+        assert!(!page.items.is_empty() && page.items.len() <= items as usize);
+        // One row may be longer than all that is asked for; several never are.
+        let text = serde_json::to_string(&page.items).unwrap();
+        assert!(
+            page.items.len() == 1 || text.len() <= json_bytes,
+            "{}",
+            text.len()
+        );
         all.extend(page.items);
         match page.next {
             Some(next) => cursor = Some(next),
@@ -63,9 +72,14 @@ async fn chunks_of_any_size_equal_the_whole() {
     let expected = whole.road.load(SALES, "a.csv", Mode::New, &csv).await;
     assert!(expected.facts.counts.kept > 100 && expected.facts.counts.rejected > 30);
     let figures = whole.figures().await;
-    let errors = all_row_errors(&whole, expected.file, 10_000).await;
+    let errors = all_row_errors(&whole, expected.file, 10_000, usize::MAX).await;
     assert_eq!(errors.len() as u64, expected.facts.counts.rejected);
-    assert_eq!(all_row_errors(&whole, expected.file, 7).await, errors);
+    for (items, json_bytes) in [(7, usize::MAX), (1_000, 2_000), (1_000, 1), (1, 0)] {
+        assert_eq!(
+            all_row_errors(&whole, expected.file, items, json_bytes).await,
+            errors
+        );
+    }
     whole.road.chunk_bytes = 0;
     for (round, chunk_bytes) in [50, 500, 3_000].into_iter().enumerate() {
         let Some(mut chunked) = Sales::new().await else {
@@ -84,7 +98,55 @@ async fn chunks_of_any_size_equal_the_whole() {
         assert_eq!(record.facts.counts, expected.facts.counts, "{chunk_bytes}");
         assert_eq!(record.sha256, expected.sha256);
         assert_eq!(chunked.figures().await, figures, "{chunk_bytes}");
-        assert_eq!(all_row_errors(&chunked, file, 13).await, errors, "{chunk_bytes}");
+        assert_eq!(
+            all_row_errors(&chunked, file, 13, 5_000).await,
+            errors,
+            "{chunk_bytes}"
+        );
         chunked.assert_clean().await;
+    }
+}
+
+/// The chunks that wait in the queues, in the order in which they were sent.
+fn planned(sales: &Sales) -> Vec<ChunkMessage> {
+    let messages = sales.road.queues.all();
+    let chunks = messages
+        .iter()
+        .filter_map(|message| serde_json::from_str::<Envelope<ChunkMessage>>(&message.body).ok());
+    chunks.map(|envelope| envelope.message).collect()
+}
+
+/// A plan that dies before its end and is made again under another setting: chunks of both would overlap.
+#[tokio::test]
+async fn a_plan_made_again_under_another_setting_makes_the_same_chunks() {
+    let Some(mut sales) = Sales::new().await else {
+        return;
+    };
+    let csv = rows(&mut Random::new(5), 60);
+    let whole = sales.road.load(SALES, "a.csv", Mode::New, &csv).await;
+    for again in [120, 2_000, 1_000_000] {
+        sales.begin_anew().await;
+        sales.road.chunk_bytes = 200;
+        let file = sales.road.send(SALES, "a.csv", Mode::New, csv.clone()).await;
+        let notification = sales.road.queues.take(0).unwrap();
+        sales.road.faults.fail_on("finish_chunk", Fault::Before, 1);
+        assert!(matches!(
+            sales.road.deliver(&notification).await,
+            Delivered::Failed(_)
+        ));
+        sales.road.faults.stop();
+        let first = planned(&sales);
+        assert!(first.len() > 3, "{}", first.len());
+        sales.road.chunk_bytes = again;
+        sales.road.deliver(&notification).await;
+        let both = planned(&sales);
+        assert_eq!(both, [first.clone(), first.clone()].concat(), "{again}");
+        sales.road.drain(&mut Order::Last).await;
+        let record = sales.road.record(file).await;
+        assert_eq!(
+            record.chunks_expected.map(|chunks| chunks as usize),
+            Some(first.len())
+        );
+        assert_eq!(record.facts.counts, whole.facts.counts);
     }
 }

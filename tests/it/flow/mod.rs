@@ -10,9 +10,12 @@ mod driving;
 mod events;
 mod failures;
 mod known_answers;
+mod long_keys;
+mod lookups;
 mod poison;
 mod repeats;
 mod samples;
+mod uploads;
 mod workers;
 
 use millrace_app::drive::drive_open;

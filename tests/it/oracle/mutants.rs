@@ -28,17 +28,14 @@ async fn hunt(runner: &Runner) -> Option<String> {
 async fn a_ledger_that_forgets_doubles_contributions() {
     let Some(runner) = Runner::new().await else { return };
     // Without the ledger's state, and without the check that catches most of what it lets through.
-    for (find, replacement) in [
-        ("v_contribution.state <> 'pending'", "false"),
-        ("v_current.contribution_id is distinct from p_base_id", "false"),
-    ] {
-        mutate_function(
-            &runner.database,
+    for (function, find) in [
+        ("ingestion.begin_settling", "contribution.state <> 'pending'"),
+        (
             "ingestion.apply_contribution",
-            find,
-            replacement,
-        )
-        .await;
+            "v_current.contribution_id is distinct from p_base_id",
+        ),
+    ] {
+        mutate_function(&runner.database, function, find, "false").await;
     }
     assert!(hunt(&runner).await.is_some());
 }
@@ -72,10 +69,8 @@ async fn a_fan_in_that_counts_blindly_is_wrong() {
 #[tokio::test]
 async fn an_older_version_wins_without_its_check() {
     let Some(runner) = Runner::new().await else { return };
-    for function in ["ingestion.apply_contribution", "ingestion.publish_dimension"] {
-        let find = "v_current.version > v_contribution.version";
-        mutate_function(&runner.database, function, find, "false").await;
-    }
+    let find = "counting.version > contribution.version";
+    mutate_function(&runner.database, "ingestion.begin_settling", find, "false").await;
     assert!(hunt(&runner).await.is_some());
 }
 
@@ -118,8 +113,8 @@ async fn a_repeat_is_seen_by_the_ledger_alone() {
     let Some(database) = Database::new() else { return };
     assert_eq!(repeat(&database).await, ApplyOutcome::AlreadySettled);
     let Some(database) = Database::new() else { return };
-    let find = "v_contribution.state <> 'pending'";
-    mutate_function(&database, "ingestion.apply_contribution", find, "false").await;
+    let find = "contribution.state <> 'pending'";
+    mutate_function(&database, "ingestion.begin_settling", find, "false").await;
     assert_eq!(
         repeat(&database).await,
         ApplyOutcome::Applied,

@@ -171,7 +171,6 @@ async fn hostile_names_stay_names() {
             bench.store.load_spec(SpecKind::Event, hostile).await.unwrap(),
             None
         );
-        assert!(!bench.store.has_spec(SpecKind::Event, hostile).await.unwrap());
         assert!(bench.store.cell_table(hostile).await.unwrap().is_none());
         assert!(bench.store.dimension_table(hostile).await.unwrap().is_none());
         let insert = Statement::new(

@@ -3,7 +3,8 @@
 use millrace_core::facts::{FileStatus, Mode, status};
 use millrace_core::ids::FileVersion;
 use millrace_core::row_error::{FileError, Rule};
-use millrace_store::files::{FinishedChunk, RowErrorObject, WholeFile};
+use millrace_store::chunk_objects::RowErrorObject;
+use millrace_store::files::{FinishedChunk, WholeFile};
 
 use super::{Bench, counts, new_id, whole};
 
@@ -172,9 +173,9 @@ async fn the_first_reason_stays_and_a_validated_file_is_not_refused() {
 async fn receiving_is_recorded_once() {
     let Some(bench) = Bench::new().await else { return };
     let file = bench.created("a.csv", Mode::New).await;
-    bench.store.mark_received(file, 10).await.unwrap();
+    bench.store.mark_received(file, 10, 5).await.unwrap();
     let first = bench.store.load_file(file).await.unwrap().unwrap();
-    bench.store.mark_received(file, 99).await.unwrap();
+    bench.store.mark_received(file, 99, 6).await.unwrap();
     let second = bench.store.load_file(file).await.unwrap().unwrap();
     assert_eq!(
         (first.received_at.clone(), Some(10)),
@@ -189,6 +190,7 @@ async fn receiving_is_recorded_once() {
                 version: 1,
             },
             1,
+            5,
         )
         .await
         .unwrap();

@@ -167,6 +167,103 @@ async fn a_replacement_takes_the_place_of_all_rows() {
     assert_eq!(visible(&bench).await, Vec::<String>::new());
 }
 
+/// Rows as `school district version since-when until-when`, the times by their order.
+async fn history(bench: &Bench) -> Vec<String> {
+    let rows = bench
+        .database
+        .query(
+            "with times as (select t, row_number() over (order by t) as number from ( \
+                select valid_from as t from stored.dimension_1 union select valid_to from stored.dimension_1) x) \
+             select concat_ws(' ', c1, c2, file_version, f.number, case when valid_to < 'infinity' then u.number end) \
+             from stored.dimension_1 join times f on f.t = valid_from join times u on u.t = valid_to \
+             order by c1, valid_from",
+        )
+        .await;
+    rows.into_iter().flatten().flatten().collect()
+}
+
+#[tokio::test]
+async fn rows_that_did_not_change_keep_the_time_from_which_they_hold() {
+    let Some(bench) = bench().await else { return };
+    let first = validated(&bench, "a.csv", Mode::New).await;
+    publish(&bench, first, &[("1", "north"), ("2", "south"), ("3", "east")]).await;
+    let second = validated(&bench, "a.csv", Mode::Replace).await;
+    publish(&bench, second, &[("4", "new"), ("2", "west"), ("1", "north")]).await;
+    // The first time is that of version 1, the second that of version 2.
+    let expected = [
+        "1 north 1 1",
+        "2 south 1 1 2",
+        "2 west 2 2",
+        "3 east 1 1 2",
+        "4 new 2 2",
+    ];
+    assert_eq!(history(&bench).await, expected);
+    // Nothing but the order of the rows: nothing is written.
+    let before = row_versions(&bench).await;
+    let third = validated(&bench, "a.csv", Mode::Replace).await;
+    publish(&bench, third, &[("1", "north"), ("2", "west"), ("4", "new")]).await;
+    assert_eq!(
+        (history(&bench).await, row_versions(&bench).await),
+        (expected.map(str::to_owned).to_vec(), before)
+    );
+    // A deletion closes what is left, and only that; the same rows once more hold from then on.
+    let deletion = validated(&bench, "a.csv", Mode::Delete).await;
+    publish(&bench, deletion, &[]).await;
+    let again = validated(&bench, "a.csv", Mode::New).await;
+    publish(&bench, again, &[("1", "north")]).await;
+    assert_eq!(
+        history(&bench).await,
+        [
+            "1 north 1 1 3",
+            "1 north 5 4",
+            "2 south 1 1 2",
+            "2 west 2 2 3",
+            "3 east 1 1 2",
+            "4 new 2 2 3"
+        ]
+    );
+    assert_eq!(visible(&bench).await, ["1 north 2020-02-29"]);
+}
+
+/// Which writes the rows as they are came from.
+async fn row_versions(bench: &Bench) -> Vec<Option<String>> {
+    let rows = bench
+        .database
+        .query("select xmin::text || ' ' || ctid::text from stored.dimension_1 order by ctid")
+        .await;
+    rows.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn a_row_that_did_not_change_arrives_with_its_file_all_the_same() {
+    let Some(bench) = bench().await else { return };
+    let one = validated(&bench, "one.csv", Mode::New).await;
+    publish(&bench, one, &[("1", "from one"), ("2", "from one")]).await;
+    let two = validated(&bench, "two.csv", Mode::New).await;
+    publish(&bench, two, &[("1", "from two")]).await;
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from two 2020-02-29", "2 from one 2020-02-29"]
+    );
+    // Sent again with another row changed, the first file is the one that arrived last, for every key it has.
+    let one = validated(&bench, "one.csv", Mode::Replace).await;
+    publish(&bench, one, &[("1", "from one"), ("2", "changed")]).await;
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from one 2020-02-29", "2 changed 2020-02-29"]
+    );
+    // Without the key, the other file's row is seen again.
+    let one = validated(&bench, "one.csv", Mode::Replace).await;
+    publish(&bench, one, &[("2", "changed")]).await;
+    assert_eq!(
+        visible(&bench).await,
+        ["1 from two 2020-02-29", "2 changed 2020-02-29"]
+    );
+    let deletion = validated(&bench, "two.csv", Mode::Delete).await;
+    publish(&bench, deletion, &[]).await;
+    assert_eq!(visible(&bench).await, ["2 changed 2020-02-29"]);
+}
+
 #[tokio::test]
 async fn of_two_files_with_a_key_the_latest_arrival_is_visible() {
     let Some(bench) = bench().await else { return };

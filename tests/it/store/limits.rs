@@ -1,9 +1,14 @@
 //! What the Data API's limits mean for the store: nothing that grows with files or fields may hit them.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
 use millrace_core::facts::Mode;
+use millrace_core::failure::Failure;
 use millrace_core::name::Name;
 use millrace_store::files::FileFilter;
+use millrace_store::{Rows, Sql, Statement, Store, TransactionId, Value};
 use millrace_tests::specs;
 
 use super::{Bench, DATASET};
@@ -134,4 +139,77 @@ async fn a_spec_with_the_most_fields_is_read_back() {
     specs::create(&bench.owner, &dataset).await;
     let datasets: Vec<DatasetDefinition> = bench.store.list_definitions(SpecKind::Dataset).await.unwrap();
     assert_eq!(datasets.len(), 1);
+}
+
+/// Hands statements on, and keeps the last one.
+struct Listening {
+    inner: Arc<dyn Sql>,
+    last: Mutex<Option<Statement>>,
+}
+
+#[async_trait]
+impl Sql for Listening {
+    async fn execute(&self, statement: &Statement) -> Result<Rows, Failure> {
+        *self.last.lock().unwrap() = Some(statement.clone());
+        self.inner.execute(statement).await
+    }
+
+    async fn begin(&self) -> Result<TransactionId, Failure> {
+        self.inner.begin().await
+    }
+
+    async fn commit(&self, transaction: &TransactionId) -> Result<(), Failure> {
+        self.inner.commit(transaction).await
+    }
+
+    async fn rollback(&self, transaction: &TransactionId) -> Result<(), Failure> {
+        self.inner.rollback(transaction).await
+    }
+}
+
+/// Among many files that are done, the few that are open are found by the indexes of what is open.
+#[tokio::test]
+async fn open_files_are_found_without_looking_at_the_others() {
+    const FILES: u32 = 30_000;
+    let Some(bench) = Bench::new().await else { return };
+    let script = format!(
+        "insert into ingestion.file (file_id, ingestion_type, ingestion_name, file_name) \
+         select gen_random_uuid(), 'event', 'visits', n::text from generate_series(1, {FILES}) as n; \
+         insert into ingestion.file_tracker (file_id, version, ingestion_type, ingestion_name, spec_version, \
+            file_name, mode, created_by, received_at, validated_at, error, file_status) \
+         select file_id, 1, 'event', 'visits', 1, file_name, 'new', 'x', now(), \
+            case when file_name::integer % 5000 > 0 then now() end, \
+            case when file_name::integer % 7 = 0 then '{{}}'::jsonb end, 'Ready_to_archive' from ingestion.file; \
+         insert into ingestion.contribution (target_kind, target, file_id, version, state) \
+         select 'dataset', 'visits_by_school', file_id, 1, \
+            case when file_name::integer % 6000 = 1 then 'pending' else 'applied' end from ingestion.file \
+            where file_name::integer % 5000 > 0; \
+         analyze ingestion.file_tracker; analyze ingestion.contribution"
+    );
+    bench.database.script(&script).await;
+    let listening = Arc::new(Listening {
+        inner: bench.database.app(),
+        last: Mutex::new(None),
+    });
+    let store = Store::new(Arc::clone(&listening) as Arc<dyn Sql>);
+    let filter = FileFilter {
+        limit: 200,
+        open_only: true,
+        ..FileFilter::default()
+    };
+    let open = store.list_files(&filter).await.unwrap();
+    assert_eq!(open.len(), 6 + 5, "not validated, or with something pending");
+    let mut explain = listening.last.lock().unwrap().take().unwrap();
+    explain.text = format!("explain (analyze, timing off) {}", explain.text).into();
+    let plan = bench.database.app().execute(&explain).await.unwrap();
+    let lines = plan.rows.into_iter().flatten().filter_map(|value| match value {
+        Value::Text(line) => Some(line),
+        _ => None,
+    });
+    let plan = lines.collect::<Vec<String>>().join("\n");
+    println!("{plan}");
+    for index in ["file_tracker_open", "contribution_pending"] {
+        assert!(plan.contains(index), "{index}");
+    }
+    assert!(!plan.contains("Seq Scan"), "{plan}");
 }

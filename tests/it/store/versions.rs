@@ -3,6 +3,7 @@
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
+use millrace_core::message::Queue;
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::{BeginVersion, FileFilter, NewVersion};
 
@@ -24,6 +25,7 @@ async fn versions_are_numbered_by_the_tracker() {
     assert_eq!(first.file.version, 1);
     assert_eq!((first.ingestion_type, first.ingestion_name.as_str()), EVENT);
     assert_eq!((first.file_name.as_str(), first.mode), ("a.csv", Mode::New));
+    bench.finish(first.file, "1").await;
     assert_eq!(
         bench.begin("a.csv", Mode::New).await,
         BeginVersion::Exists(first.file)
@@ -176,7 +178,7 @@ async fn twenty_at_once_under_one_key_make_one_version() {
 }
 
 #[tokio::test]
-async fn twenty_at_once_of_one_name_make_one_new_file() {
+async fn twenty_at_once_of_one_name_make_versions_of_one_file() {
     let Some(bench) = Bench::new().await else { return };
     let requests: Vec<NewVersion<'_>> = (0..20)
         .map(|number| NewVersion {
@@ -186,11 +188,15 @@ async fn twenty_at_once_of_one_name_make_one_new_file() {
         .collect();
     let begun =
         futures_util::future::join_all(requests.iter().map(|one| bench.store.begin_version(one))).await;
-    let created = begun
-        .iter()
-        .filter(|outcome| matches!(outcome, Ok(BeginVersion::Created(_))))
-        .count();
-    assert_eq!(created, 1, "{begun:?}");
+    let mut versions: Vec<u32> = begun
+        .into_iter()
+        .map(|outcome| match outcome.unwrap() {
+            BeginVersion::Created(version) => version.file.version,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=20).collect::<Vec<u32>>());
     assert_eq!(bench.count("ingestion.file").await, "1");
 }
 
@@ -254,4 +260,84 @@ async fn files_are_listed_newest_first_by_filter_and_page() {
         .await,
         [three, two, one]
     );
+}
+
+#[tokio::test]
+async fn versions_that_wait_for_their_bytes_are_looked_for_a_few_at_a_time() {
+    let Some(bench) = Bench::new().await else { return };
+    for number in 0..13 {
+        let BeginVersion::Created(version) = bench.begin("a.csv", Mode::New).await else {
+            panic!("not created")
+        };
+        assert_eq!(version.has_open_predecessors, number > 0);
+        let messages = bench.store.list_outbox(version.file).await.unwrap();
+        assert_eq!(messages.len(), number.min(10));
+        assert!(messages.iter().all(|message| message.queue == Queue::Ingest));
+    }
+    // Only those that wait.
+    let last = bench.created("b.csv", Mode::New).await;
+    bench.finish(last, "1").await;
+    let BeginVersion::Created(version) = bench.begin("b.csv", Mode::Replace).await else {
+        panic!("not created")
+    };
+    assert!(!version.has_open_predecessors);
+}
+
+#[tokio::test]
+async fn a_version_ends_when_its_bytes_have_not_come_in_time_and_not_before() {
+    let Some(bench) = Bench::new().await else { return };
+    let file = bench.created("a.csv", Mode::New).await;
+    let error = FileError::of_file(Rule::NeverReceived, "nothing came");
+    assert!(!bench.store.end_upload(file, 60, &error).await.unwrap());
+    bench
+        .database
+        .script("update ingestion.file_tracker set created_at = now() - interval '61 seconds'")
+        .await;
+    assert!(!bench.store.end_upload(file, 120, &error).await.unwrap());
+    assert!(bench.store.end_upload(file, 60, &error).await.unwrap());
+    assert!(!bench.store.end_upload(file, 60, &error).await.unwrap());
+    assert_eq!(bench.store.list_outbox(file).await.unwrap().len(), 1);
+    let record = bench.store.load_file(file).await.unwrap().unwrap();
+    assert_eq!(
+        (record.facts.error, record.facts.received),
+        (Some(error.clone()), false)
+    );
+    // Bytes take it up again; then it is theirs, and the size of its chunks the first one.
+    assert_eq!(bench.store.mark_received(file, 7, 100).await.unwrap(), 100);
+    assert_eq!(bench.store.mark_received(file, 7, 200).await.unwrap(), 100);
+    assert!(!bench.store.end_upload(file, 0, &error).await.unwrap());
+    let refusal = FileError::of_file(Rule::NotCsv, "no");
+    assert!(bench.store.fail_file(file, &refusal).await.unwrap());
+    assert_eq!(bench.store.mark_received(file, 7, 100).await.unwrap(), 100);
+    let record = bench.store.load_file(file).await.unwrap().unwrap();
+    assert_eq!(record.facts.error, Some(refusal));
+}
+
+#[tokio::test]
+async fn expired_idempotency_keys_go_a_few_with_every_new_one() {
+    let Some(bench) = Bench::new().await else { return };
+    bench
+        .database
+        .script(
+            "insert into operations.idempotency select 'tests', 'old ' || n, 'hash', '{}', now() from generate_series(1, 25) as n; \
+             insert into operations.idempotency values ('tests', 'kept', 'hash', '{}', now()); \
+             update operations.idempotency set created_at = now() - interval '6 days 23 hours'; \
+             update operations.idempotency set created_at = now() - interval '7 days 1 minute' \
+             where idempotency_key <> 'kept'",
+        )
+        .await;
+    let old = "operations.idempotency where idempotency_key like 'old %'";
+    assert_eq!(bench.count(old).await, "25");
+    for number in 0..4 {
+        let name = format!("{number}.csv");
+        let request = keyed(&name, Mode::New, &name, "hash");
+        bench.store.begin_version(&request).await.unwrap();
+        // A repeat takes none along.
+        bench.store.begin_version(&request).await.unwrap();
+        let left = 25_u32.saturating_sub(10 * (number + 1));
+        assert_eq!(bench.count(old).await, left.to_string());
+    }
+    let kept = "operations.idempotency where idempotency_key = 'kept'";
+    assert_eq!(bench.count(kept).await, "1");
+    assert_eq!(bench.count("operations.idempotency").await, "5");
 }

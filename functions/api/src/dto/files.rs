@@ -13,6 +13,11 @@ use crate::extract::query::bad_member;
 use crate::extract::{QueryMembers, ReadQuery};
 use crate::problem::Problem;
 
+/// The most files of a page; the document says the same.
+const MAX_FILES: u32 = 200;
+/// The most rejected rows of a page; the document says the same.
+const MAX_ROW_ERRORS: u32 = 1_000;
+
 /// A file version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FileDetail {
@@ -158,8 +163,9 @@ pub struct FileQuery {
     /// `open`: only those for which something is still to be done.
     #[param(value_type = Option<String>, example = "open")]
     pub status: Option<OpenOnly>,
-    /// The most items of the page; 200 at most. A page may be shorter and still have a `next`.
-    #[param(required = false, minimum = 1, maximum = 10_000, example = 100)]
+    /// The most items of the page; 200 when not said, and at most: a file's facts are a kilobyte or more. A page may be
+    /// shorter and still have a `next`.
+    #[param(required = false, minimum = 1, maximum = 200, example = 100)]
     pub limit: u32,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
@@ -201,7 +207,7 @@ impl ReadQuery for FileQuery {
             ingestion_name: members.name("ingestion_name")?,
             file_name: members.optional("file_name")?,
             status,
-            limit: members.limit()?,
+            limit: members.limit_of_at_most(MAX_FILES)?,
             cursor: sequence_cursor(members)?,
         })
     }
@@ -246,8 +252,9 @@ pub struct RowErrorQuery {
     /// The version; the latest when not said.
     #[param(value_type = Option<u32>, minimum = 1)]
     pub version: Option<Version>,
-    /// The most items of the page; 1,000 when not said. A page may be shorter and still have a `next`.
-    #[param(required = false, minimum = 1, maximum = 10_000, example = 1_000)]
+    /// The most items of the page; 1,000 when not said, and at most. A page may be
+    /// shorter and still have a `next`.
+    #[param(required = false, minimum = 1, maximum = 1_000, example = 1_000)]
     pub limit: u32,
     /// The `next` of the page before.
     pub cursor: Option<String>,
@@ -257,7 +264,7 @@ impl ReadQuery for RowErrorQuery {
     fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
         Ok(Self {
             version: read_version(members)?,
-            limit: members.limit()?,
+            limit: members.limit_of_at_most(MAX_ROW_ERRORS)?,
             cursor: members.optional("cursor")?,
         })
     }

@@ -31,7 +31,8 @@ pub struct UploadAsked {
     /// Your name for the file; a spec holds one file of a name.
     #[schema(example = "attendance-2023-01.csv")]
     pub file_name: String,
-    /// `new` (also when absent), or `replace`.
+    /// `new` (also when absent), or `replace`. A name is free for `new` until bytes have come under it; of several
+    /// versions whose bytes are on their way at once, the one registered last counts.
     #[schema(example = "new")]
     pub mode: Option<String>,
     /// The file to replace, when known by id rather than by name.
@@ -166,7 +167,7 @@ fn file_name_error(name: &str) -> Option<&'static str> {
 /// Where to send a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UploadAddress {
-    /// The address; whoever has it may send one object.
+    /// The address; whoever has it may send one object, of at most 5 GiB.
     pub url: String,
     /// How to send it.
     #[schema(example = "PUT")]

@@ -103,14 +103,22 @@ impl QueryMembers {
     /// # Errors
     /// 400 when it is no such number.
     pub fn limit(&mut self) -> Result<u32, Problem> {
+        self.limit_of_at_most(MAX_PAGE_ITEMS)
+    }
+
+    /// The size of a page whose items are large: 1 to a maximum, or 1,000 or that maximum when not said.
+    ///
+    /// # Errors
+    /// 400 when it is no such number.
+    pub fn limit_of_at_most(&mut self, most: u32) -> Result<u32, Problem> {
         let Some(text) = self.optional("limit")? else {
-            return Ok(DEFAULT_PAGE_ITEMS);
+            return Ok(DEFAULT_PAGE_ITEMS.min(most));
         };
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit = u32::from_str(&text)
             .ok()
-            .filter(|limit| is_plain && (1..=MAX_PAGE_ITEMS).contains(limit));
-        limit.ok_or_else(|| bad_member("limit", format!("has to be a number from 1 to {MAX_PAGE_ITEMS}")))
+            .filter(|limit| is_plain && (1..=most).contains(limit));
+        limit.ok_or_else(|| bad_member("limit", format!("has to be a number from 1 to {most}")))
     }
 
     /// A name, where there is one.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use millrace_app::drive;
-use millrace_app::row_errors::{RowErrorsError, list_row_errors as list_rejected};
+use millrace_app::row_errors::{PageLimits, RowErrorsError, list_row_errors as list_rejected};
 use millrace_core::FileId;
 use millrace_core::ids::{FileVersion, Version};
 use millrace_store::files::FileRecord;
@@ -21,12 +21,10 @@ use crate::extract::{FileIdInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
 
-/// A file's facts are a kilobyte or more, so a page of files is short.
-const MAX_FILES: u32 = 200;
-/// The most rejected rows of a page.
-const MAX_REJECTED_ROWS: u32 = 1_000;
-/// The most bytes of raw rows on a page.
-const MAX_RAW_BYTES: usize = 2 * 1024 * 1024;
+/// The most bytes of a page of rejected rows. On the way through Lambda the answer is escaped once more, which at most
+/// doubles it: that stays below the gateway's [`MAX_RESPONSE_BYTES`](crate::gateway::MAX_RESPONSE_BYTES) and Lambda's
+/// 6 MB.
+const MAX_ROW_ERROR_BYTES: usize = 2 * 1024 * 1024;
 
 /// Lists file versions, the newest first.
 #[utoipa::path(get, path = "/ingestion/files", operation_id = "list_files", tag = "ingestion", params(FileQuery),
@@ -35,7 +33,7 @@ pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
     Query(query): Query<FileQuery>,
 ) -> Answer<Json<FilePage>> {
-    let mut size = PageSize::at_most(query.limit.min(MAX_FILES));
+    let mut size = PageSize::at_most(query.limit);
     let mut filter = query.filter();
     loop {
         filter.limit = size.items();
@@ -90,24 +88,22 @@ pub(crate) async fn list_row_errors(
     Query(query): Query<RowErrorQuery>,
 ) -> Answer<Json<RowErrorPage>> {
     let file = load(&deps, file_id, query.version).await?.file;
-    let mut limit = query.limit.min(MAX_REJECTED_ROWS);
-    loop {
-        let page = row_error_page(&deps, file, query.cursor.as_deref(), limit).await?;
-        let size_bytes: usize = page.items.iter().map(|row| row.raw.len()).sum();
-        if size_bytes <= MAX_RAW_BYTES || limit == 1 {
-            return Ok(Json(page));
-        }
-        limit = (limit / 4).max(1);
-    }
+    let limits = PageLimits {
+        items: query.limit,
+        json_bytes: MAX_ROW_ERROR_BYTES,
+    };
+    Ok(Json(
+        row_error_page(&deps, file, query.cursor.as_deref(), limits).await?,
+    ))
 }
 
 async fn row_error_page(
     deps: &Deps,
     file: FileVersion,
     cursor: Option<&str>,
-    limit: u32,
+    limits: PageLimits,
 ) -> Answer<RowErrorPage> {
-    let page = list_rejected(&deps.store, deps.collections.as_ref(), file, cursor, limit).await;
+    let page = list_rejected(&deps.store, deps.collections.as_ref(), file, cursor, limits).await;
     let page = page.map_err(|error| match error {
         RowErrorsError::BadCursor => bad_member("cursor", "has to be the next of a page"),
         RowErrorsError::Failed(failure) => failure.into(),

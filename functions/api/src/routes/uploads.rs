@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::outbox::send_reminder;
+use millrace_app::outbox::{send_outbox, send_reminder};
 use millrace_app::upload::{UploadRequest, begin_version, delete_file, put_upload, sign_upload};
 use millrace_core::FileId;
 use millrace_core::facts::{FileStatus, Mode};
@@ -160,7 +160,12 @@ async fn register(
         client_id: &caller.client_id,
         idempotency: key.with(request_sha256),
     };
-    registered(begin_version(&deps.store, deps.surroundings.as_ref(), &request).await?)
+    let version = registered(begin_version(&deps.store, deps.surroundings.as_ref(), &request).await?)?;
+    if version.has_open_predecessors {
+        // Those before it are looked for; should we die here, they are when its own bytes have come.
+        send_outbox(&deps.store, deps.sender.as_ref(), version.file).await?;
+    }
+    Ok(version)
 }
 
 fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {

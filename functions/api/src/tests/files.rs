@@ -1,4 +1,5 @@
 use axum::body::Body;
+use base64::Engine as _;
 use http::StatusCode;
 use millrace_core::message::Queue;
 use millrace_store::Value as SqlValue;
@@ -66,12 +67,44 @@ async fn files_are_listed_and_filtered() {
         ("name", SqlValue::from("event_x")),
         ("file_name", SqlValue::from("a b.csv")),
         ("before", SqlValue::Long(50)),
-        ("open_only", SqlValue::Bool(true)),
         ("limit", SqlValue::Long(1)),
     ];
     for (name, value) in expected {
         assert_eq!(api.bound(name), [value], "{name}");
     }
+    assert!(
+        api.texts()
+            .iter()
+            .all(|text| text.contains("c.state = 'pending'")),
+        "only what is open"
+    );
+}
+
+/// What the document says of a page's size is what is taken.
+#[tokio::test]
+async fn a_page_is_as_long_as_the_document_says() {
+    let api = api(|_| nothing());
+    let document = api.get("/openapi.json").await.body;
+    let mut checked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let parameters = operations["get"]["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let Some(limit) = parameters.iter().find(|one| one["name"] == "limit") else {
+            continue;
+        };
+        let most = limit["schema"]["maximum"].as_u64().unwrap();
+        let path = path.replace("{file_id}", FILE);
+        let path = path.replace("{kind}", "event").replace("{name}", "d");
+        for (limit, is_taken) in [(most, true), (most + 1, false)] {
+            let read = api.get(&format!("{path}?limit={limit}")).await;
+            let is_refused = read.status == StatusCode::BAD_REQUEST && read.code() == "bad_query";
+            assert_eq!(!is_refused, is_taken, "{path}: {limit}: {}", read.body);
+        }
+        checked += 1;
+    }
+    assert!(checked >= 4, "{checked}");
 }
 
 #[tokio::test]
@@ -154,6 +187,47 @@ async fn rejected_rows_are_read_by_page() {
         .get(&format!("/ingestion/files/{FILE}/row-errors?cursor=zzz"))
         .await;
     assert_eq!(read.errors(), [("/query/cursor", "bad_query")]);
+}
+
+/// Rows whose bytes are sixfold in JSON: a page of them stays below what the gateway takes.
+#[tokio::test]
+async fn a_page_of_rejected_rows_is_cut_by_its_bytes() {
+    let raw = base64::engine::general_purpose::STANDARD.encode([1_u8; 60_000]);
+    let row = |record: u64| {
+        json!({"record": record, "line": record + 1, "raw": raw, "errors": [{"record": record,
+        "line": record + 1, "rule": "nul_byte", "expected": "no NUL", "found": "\u{1}".repeat(200)}]})
+    };
+    let object: String = (1..=40).map(|record| format!("{}\n", row(record))).collect();
+    let size = object.len();
+    let api = api(move |statement| match statement.text.contains("row_errors_key") {
+        true => json(&json!({"chunk": 0, "key": "k", "size_bytes": size})),
+        false => json(&record(true)),
+    });
+    api.objects
+        .lock()
+        .unwrap()
+        .insert("k".to_owned(), object.into_bytes());
+    let (mut records, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let read = api
+            .get(&format!("/ingestion/files/{FILE}/row-errors{cursor}"))
+            .await;
+        assert_eq!(read.status, StatusCode::OK, "{}", read.body);
+        assert!(
+            read.body.to_string().len() < 2 * 1024 * 1024 + 1_000,
+            "{}",
+            read.body.to_string().len()
+        );
+        let items = read.body["items"].as_array().unwrap();
+        records.extend(items.iter().map(|item| item["record"].as_u64().unwrap()));
+        pages += 1;
+        match read.body["next"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(records, (1..=40).collect::<Vec<u64>>());
+    assert_eq!(pages, 8, "five a page");
 }
 
 #[tokio::test]

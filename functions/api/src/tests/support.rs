@@ -169,6 +169,15 @@ impl Api {
             .await
     }
 
+    /// The texts of all statements.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let statements = self.statements.lock().unwrap();
+        statements
+            .iter()
+            .map(|statement| statement.text.to_string())
+            .collect()
+    }
+
     /// The values bound to a parameter, over all statements.
     pub(super) fn bound(&self, name: &str) -> Vec<SqlValue> {
         let statements = self.statements.lock().unwrap();

@@ -40,6 +40,35 @@ async fn an_upload_gets_an_id_a_version_and_an_address() {
 }
 
 #[tokio::test]
+async fn versions_that_still_wait_for_their_bytes_are_looked_for() {
+    let waiting = json!({"outbox_id": 7, "queue": "ingest", "body": message_of_version_1()});
+    let api = api(move |statement| {
+        if statement.text.contains("begin_version") {
+            let mut begun = begun("created");
+            begun["has_open_predecessors"] = json!(true);
+            return json(&begun);
+        }
+        match statement.text.contains("select jsonb_build_object('outbox_id'") {
+            true => json(&waiting),
+            false => nothing(),
+        }
+    });
+    let read = api.post("/ingestion/uploads", &asked()).await;
+    assert_eq!(read.status, StatusCode::CREATED, "{}", read.body);
+    let sent = api.messages.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].0, Queue::Ingest);
+    assert_eq!(
+        serde_json::from_str::<Value>(&sent[0].1).unwrap(),
+        message_of_version_1()
+    );
+}
+
+fn message_of_version_1() -> Value {
+    json!({"v": 1, "kind": "ingest_file", "file_id": FILE, "version": 1})
+}
+
+#[tokio::test]
 async fn what_cannot_be_begun_says_why() {
     let outcomes = [
         ("exists", StatusCode::CONFLICT, "file_exists"),

@@ -219,7 +219,7 @@ impl Api {
 
     /// Whether files were sent for an event that have other names, and are not of a source (the first page tells enough).
     pub(super) fn has_other_files(&self, event: &str, file: &str, source: &str) -> anyhow::Result<bool> {
-        let page = self.get("/ingestion/files?limit=1000")?;
+        let page = self.get("/ingestion/files?limit=200")?;
         let is_fetched = |item: &Value| {
             let name = item["file_name"].as_str().unwrap_or_default();
             name.strip_prefix(source)

@@ -1,8 +1,11 @@
 use millrace_core::Decimal;
 
-use super::{MAX_CHUNK_BYTES, StageError, stage_chunks};
+use super::{StageError, stage_chunks};
 use crate::difference::{CellDifference, Extremes, MeasureDifference};
 use crate::key::CellKey;
+
+/// The most bytes of a chunk.
+const MAX_BYTES: usize = 1 << 20;
 
 fn measure(count: i64, sum: &str, extremes: Extremes) -> MeasureDifference {
     MeasureDifference {
@@ -43,9 +46,9 @@ fn rows_are_positional_and_large_numbers_are_strings() {
         ),
         cell(&[], 1, Vec::new()),
     ];
-    let chunks: Vec<_> = stage_chunks(&differences).unwrap().collect();
+    let chunks: Vec<_> = stage_chunks(&differences, MAX_BYTES).unwrap().collect();
     assert_eq!(chunks.len(), 1);
-    assert_eq!((chunks[0].chunk_no, chunks[0].rows), (0, 2));
+    assert_eq!(chunks[0].rows, 2);
     let expected = concat!(
         r#"[["[\"2023-01-08\",\"a\\\"b\",null]",-3,"#,
         r#"[9007199254740992,"9007199254740993","-9223372036854775808"],"#,
@@ -64,13 +67,12 @@ fn chunks_are_full_but_never_too_long() {
             cell(&[Some(&text)], number, Vec::new())
         })
         .collect();
-    let chunks: Vec<_> = stage_chunks(&differences).unwrap().collect();
+    let chunks: Vec<_> = stage_chunks(&differences, MAX_BYTES).unwrap().collect();
     assert!(chunks.len() > 3);
     let mut expected = 0;
     for (number, chunk) in chunks.iter().enumerate() {
-        assert_eq!(chunk.chunk_no as usize, number);
-        assert!(chunk.json.len() <= MAX_CHUNK_BYTES);
-        assert!(chunk.json.len() > MAX_CHUNK_BYTES - 200 || number + 1 == chunks.len());
+        assert!(chunk.json.len() <= MAX_BYTES);
+        assert!(chunk.json.len() > MAX_BYTES - 200 || number + 1 == chunks.len());
         let rows: Vec<serde_json::Value> = serde_json::from_str(&chunk.json).unwrap();
         assert_eq!(rows.len(), chunk.rows as usize);
         for row in rows {
@@ -79,20 +81,17 @@ fn chunks_are_full_but_never_too_long() {
         }
     }
     assert_eq!(expected, 40_000);
-    assert_eq!(stage_chunks(&[]).unwrap().count(), 0);
+    assert_eq!(stage_chunks(&[], MAX_BYTES).unwrap().count(), 0);
 }
 
 #[test]
 fn a_chunk_may_be_exactly_as_long_as_the_limit() {
     // Around the text of a key there are 27 bytes: 1,023 rows of 1,024 bytes fill a chunk to the last byte, of 1,024
     // rows of 1,023 bytes the last one is a byte too much.
-    for (text_bytes, rows, bytes) in [
-        (997, 1_023, MAX_CHUNK_BYTES),
-        (996, 1_023, MAX_CHUNK_BYTES + 1 - 1_024),
-    ] {
+    for (text_bytes, rows, bytes) in [(997, 1_023, MAX_BYTES), (996, 1_023, MAX_BYTES + 1 - 1_024)] {
         let text = "x".repeat(text_bytes);
         let differences = vec![cell(&[Some(&text)], 0, Vec::new()); 1_024];
-        let chunks: Vec<_> = stage_chunks(&differences).unwrap().collect();
+        let chunks: Vec<_> = stage_chunks(&differences, MAX_BYTES).unwrap().collect();
         assert_eq!(
             (chunks.len(), chunks[0].rows, chunks[0].json.len()),
             (2, rows, bytes)
@@ -104,6 +103,6 @@ fn a_chunk_may_be_exactly_as_long_as_the_limit() {
 #[test]
 fn what_is_not_settled_is_not_staged() {
     let differences = [cell(&[None], 0, vec![measure(0, "0", Extremes::Retracted)])];
-    let error = stage_chunks(&differences).unwrap_err();
+    let error = stage_chunks(&differences, MAX_BYTES).unwrap_err();
     assert_eq!(error, StageError::Unsettled(differences[0].key.clone()));
 }

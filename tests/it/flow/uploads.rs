@@ -1,0 +1,204 @@
+//! Uploads that never arrive, arrive late, or are larger than a file may be.
+
+use async_trait::async_trait;
+use millrace_app::drive::{drive_all, drive_file};
+use millrace_app::ingest::{IngestPorts, MAX_FILE_BYTES, ingest_file};
+use millrace_app::ports::{ObjectSink, ObjectStore, ObjectStream};
+use millrace_core::facts::Mode;
+use millrace_core::failure::Failure;
+use millrace_core::ids::FileVersion;
+use millrace_core::object_key;
+use millrace_core::row_error::Rule;
+use millrace_store::files::{BeginVersion, FileFilter};
+use millrace_tests::Fault;
+
+use super::{SALES, Sales};
+
+const ONE: &str = "2023-01-08,a,1,1,2\n";
+const TWO: &str = "2023-01-08,b,5,1,2\n";
+
+impl Sales {
+    /// Registers a version; its bytes stay away.
+    async fn registered(&self, mode: Mode) -> FileVersion {
+        match self.road.begin(SALES, "a.csv", mode).await.unwrap() {
+            BeginVersion::Created(version) => version.file,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets the time pass that bytes are waited for.
+    async fn wait(&self) {
+        let later = "update ingestion.file_tracker set created_at = created_at - interval '31 minutes'";
+        self.database.script(later).await;
+    }
+
+    async fn drive_all(&self) {
+        drive_all(&self.store, self.road.sender()).await.unwrap();
+        self.road.settle().await;
+    }
+
+    async fn rule(&self, file: FileVersion) -> Option<Rule> {
+        self.road.record(file).await.facts.error.map(|error| error.rule)
+    }
+
+    /// The shops of the cells.
+    async fn shops(&self) -> Vec<String> {
+        self.lines("select k2 from stored.cells_1 order by k2").await
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_never_arrived_stands_in_nobodys_way_and_ends() {
+    let Some(sales) = Sales::new().await else { return };
+    let never = sales.registered(Mode::New).await;
+    // Its address is still good: nobody gives it up, and nobody waits for it either.
+    sales.drive_all().await;
+    assert_eq!(sales.rule(never).await, None);
+    let next = sales.send("a.csv", Mode::New, ONE).await;
+    assert_eq!((next.file_id, next.version), (never.file_id, 2));
+    sales.road.settle().await;
+    assert_eq!(
+        (sales.shops().await, sales.rule(never).await),
+        (vec!["a".to_owned()], None)
+    );
+    // The next version has it looked for, without anybody driving anything on.
+    sales.wait().await;
+    sales.send("a.csv", Mode::Replace, TWO).await;
+    sales.road.settle().await;
+    assert_eq!(sales.rule(never).await, Some(Rule::NeverReceived));
+    assert_eq!(sales.status(never).await, "Error");
+    assert_eq!(sales.road.record(never).await.received_at, None);
+    assert_eq!(sales.shops().await, ["b"]);
+    // A file that is there is there.
+    let begun = sales.road.begin(SALES, "a.csv", Mode::New).await.unwrap();
+    assert!(matches!(begun, BeginVersion::Exists(_)), "{begun:?}");
+    sales.assert_clean().await;
+}
+
+#[tokio::test]
+async fn whoever_drives_files_on_ends_what_never_arrived() {
+    let Some(sales) = Sales::new().await else { return };
+    let never = sales.registered(Mode::New).await;
+    sales.wait().await;
+    for fault in [Fault::After, Fault::Before] {
+        // The worker dies around its commit; the message comes again.
+        sales.road.faults.fail_on("end_upload", fault, 1);
+        drive_all(&sales.store, sales.road.sender()).await.unwrap();
+        sales.road.drain(&mut millrace_tests::Order::First).await;
+        sales.road.faults.stop();
+    }
+    assert_eq!(sales.status(never).await, "Error");
+    let open = FileFilter {
+        open_only: true,
+        limit: 10,
+        ..FileFilter::default()
+    };
+    assert_eq!(sales.store.list_files(&open).await.unwrap(), []);
+    sales.assert_clean().await;
+}
+
+#[tokio::test]
+async fn bytes_that_come_after_the_end_take_the_version_up_again() {
+    let Some(sales) = Sales::new().await else { return };
+    let late = sales.registered(Mode::New).await;
+    sales.wait().await;
+    sales.drive_all().await;
+    assert_eq!(sales.status(late).await, "Error");
+    sales.road.arrive(late, Sales::csv(ONE));
+    sales.road.settle().await;
+    assert_eq!(
+        (sales.rule(late).await, sales.status(late).await.as_str()),
+        (None, "Ready_to_archive")
+    );
+    assert_eq!(sales.shops().await, ["a"]);
+    // Of two, the one registered last counts, in whatever order the bytes come.
+    let late = sales.registered(Mode::Replace).await;
+    sales.wait().await;
+    sales.drive_all().await;
+    sales.send("a.csv", Mode::Replace, TWO).await;
+    sales.road.settle().await;
+    sales.road.arrive(late, Sales::csv("2023-01-08,c,7,1,2\n"));
+    sales.road.settle().await;
+    assert_eq!(sales.status(late).await, "Ready_to_archive");
+    assert_eq!(sales.shops().await, ["b"]);
+    sales.assert_clean().await;
+}
+
+#[tokio::test]
+async fn bytes_of_which_nobody_told_are_found_before_the_end() {
+    let Some(sales) = Sales::new().await else { return };
+    let untold = sales.registered(Mode::New).await;
+    sales
+        .road
+        .landing
+        .put(&object_key::upload(untold), Sales::csv(ONE));
+    sales.wait().await;
+    sales.drive_all().await;
+    assert_eq!(sales.status(untold).await, "Ready_to_archive");
+    // And after it, once somebody asks.
+    let untold = sales.registered(Mode::Replace).await;
+    sales.wait().await;
+    sales.drive_all().await;
+    sales
+        .road
+        .landing
+        .put(&object_key::upload(untold), Sales::csv(TWO));
+    let record = sales.road.record(untold).await;
+    drive_file(&sales.store, sales.road.sender(), &record)
+        .await
+        .unwrap();
+    sales.road.settle().await;
+    assert_eq!(sales.status(untold).await, "Ready_to_archive");
+    assert_eq!(sales.shops().await, ["b"]);
+    sales.assert_clean().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_under_way_can_be_taken_back() {
+    let Some(sales) = Sales::new().await else { return };
+    let under_way = sales.registered(Mode::New).await;
+    sales.road.delete(under_way.file_id).await;
+    sales.road.arrive(under_way, Sales::csv(ONE));
+    sales.road.settle().await;
+    assert_eq!(sales.status(under_way).await, "Ready_to_archive");
+    assert_eq!(sales.shops().await, Vec::<String>::new());
+    sales.assert_clean().await;
+}
+
+/// A bucket in which every object is larger than a file may be; none of it is read.
+struct Huge;
+
+#[async_trait]
+impl ObjectStore for Huge {
+    async fn size(&self, _: &str) -> Result<Option<u64>, Failure> {
+        Ok(Some(MAX_FILE_BYTES + 1))
+    }
+
+    async fn open(&self, key: &str, _: u64, _: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+        panic!("{key} is read")
+    }
+
+    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
+        panic!("{key} is written")
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_at_most_what_one_put_takes() {
+    let Some(sales) = Sales::new().await else { return };
+    let file = sales.registered(Mode::New).await;
+    let ports = IngestPorts {
+        landing: &Huge,
+        ..sales.road.ingest_ports()
+    };
+    ingest_file(&ports, file).await.unwrap();
+    let error = sales.road.record(file).await.facts.error.unwrap();
+    assert_eq!(error.rule, Rule::FileTooLarge);
+    assert!(
+        error
+            .message
+            .contains("5368709121 bytes; at most 5368709120 (5 GiB)"),
+        "{}",
+        error.message
+    );
+}
