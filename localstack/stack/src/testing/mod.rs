@@ -25,7 +25,7 @@ use crate::{screen, serve};
 /// What to test.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TestArguments {
-    /// Only the format and the tests that need no stack: under a minute when built
+    /// Only the format and the tests of pure code, store and handlers: under a minute when built
     #[arg(long, conflicts_with = "faults")]
     pub(crate) quick: bool,
     /// Only the fault tests, on an impatient stack: at most 10 minutes
@@ -49,21 +49,44 @@ pub(crate) fn run(workspace: &Workspace, options: &TestArguments) -> anyhow::Res
         faults(workspace, &environment, &surroundings, &mut report);
     } else if options.quick {
         let surroundings = Surroundings::new(&environment, None)?;
-        report.cargo(workspace, "format", &["fmt", "--all", "--", "--check", "-l"], &[]);
-        tests(
-            workspace,
-            &mut report,
-            "tests without a stack",
-            &["--lib", "--bins", "--tests"],
-            &[],
-            &surroundings.variables(),
-        );
+        quick(workspace, &surroundings, &mut report);
     } else {
         let check = Environment::settle(workspace, &found.python, Kind::Check)?;
         let surroundings = Surroundings::new(&environment, Some(&check))?;
         everything(workspace, &environment, &surroundings, &mut report);
     }
     Ok(report.finish())
+}
+
+/// What tells within a minute whether a change is any good. The long ones are left to the whole run: thousands of cases
+/// against a model, a failure at every call, servers that are started and killed.
+fn quick(workspace: &Workspace, surroundings: &Surroundings, report: &mut Report) {
+    report.cargo(workspace, "format", &["fmt", "--all", "--", "--check", "-l"], &[]);
+    let variables = surroundings.variables();
+    tests(
+        workspace,
+        report,
+        "pure code, and the API over fakes",
+        &["--lib"],
+        &[],
+        &variables,
+    );
+    let filters = [
+        "store::",
+        "flow::events::",
+        "flow::bad_rows::",
+        "flow::known_answers::",
+        "template::",
+        "tidy::",
+    ];
+    tests(
+        workspace,
+        report,
+        "store and handlers on PostgreSQL, template, tree",
+        &["--test", "it"],
+        &filters,
+        &variables,
+    );
 }
 
 fn everything(
