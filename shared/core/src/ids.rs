@@ -50,6 +50,7 @@ uuid_id!(
     /// One file version's contribution to one dataset.
     ContributionId
 );
+
 uuid_id!(
     /// One load of a dimension file version.
     LoadId
@@ -60,6 +61,7 @@ uuid_id!(
     DocumentId
 );
 
+uuid_id!(
     /// One run of a source.
     RunId
 );

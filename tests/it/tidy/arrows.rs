@@ -14,7 +14,10 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("shared/aggregate", &["core", "table"]),
     ("shared/pdf", &["core"]),
     ("shared/store", &["core", "sql"]),
-    ("shared/app", &["core", "source", "table", "aggregate", "pdf", "store"]),
+    (
+        "shared/app",
+        &["core", "source", "table", "aggregate", "pdf", "store"],
+    ),
     ("shared/aws", &["core", "source", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),
     (
