@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Built and packed as functions, beside the stack program.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "millrace-fn-api",
     "millrace-fn-csv-ingest",
     "millrace-fn-perf-worker",

@@ -13,7 +13,7 @@ pub(crate) struct Function {
 }
 
 /// All functions of the template.
-pub(crate) const FUNCTIONS: [Function; 6] = [
+pub(crate) const FUNCTIONS: [Function; 7] = [
     Function {
         name: "api",
         logical_id: "ApiFunction",

@@ -1,6 +1,6 @@
 //! The check of one chunk, whose two outputs go to the collections bucket as they come.
 
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::Failure;
 use millrace_core::field::Field;
 use millrace_core::object_key;
 use millrace_core::row_error::RowCounts;

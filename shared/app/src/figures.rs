@@ -1,6 +1,6 @@
 //! The figures of a KPI query, with what they were made from, in one consistent reading.
 
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::Failure;
 use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use millrace_store::datasets::{KpiQuery, ReadError, Waiting};

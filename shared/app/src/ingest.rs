@@ -8,7 +8,6 @@ use millrace_core::failure::Failure;
 use millrace_core::field::Field;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
-use millrace_core::object_key;
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};

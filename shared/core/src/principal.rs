@@ -39,7 +39,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SpecsRead,
         Self::SpecsWrite,
         Self::FilesRead,

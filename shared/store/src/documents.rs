@@ -7,7 +7,7 @@ use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::selection::Grain;
-use crate::{Statement, Store, Value};
+use crate::{Statement, Store};
 
 /// The figures that a document shows: the words of a KPI query, with its grouping spelled out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -317,10 +317,6 @@ impl Store {
         let text = "select operations.requeue_document(cast(:document_id as uuid), cast(:round as integer))";
         self.is_true(for_document(text, document_id).bind("round", round))
             .await
-    }
-
-    async fn is_true(&self, statement: Statement) -> Result<bool, Failure> {
-        Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
     }
 
     /// A document.

@@ -294,10 +294,6 @@ impl Store {
         self.is_true(bind_whole(statement, Some(whole))).await
     }
 
-    async fn is_true(&self, statement: Statement) -> Result<bool, Failure> {
-        Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
-    }
-
     /// Refuses a file version as a whole; false when it was settled before.
     ///
     /// # Errors

@@ -51,6 +51,11 @@ impl Store {
         self.sql.execute(&statement).await
     }
 
+    /// Whether a statement answers true.
+    async fn is_true(&self, statement: Statement) -> Result<bool, Failure> {
+        Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
+    }
+
     /// The only value of a statement that answers one JSON text, or none.
     async fn json<T: DeserializeOwned>(&self, statement: Statement) -> Result<Option<T>, Failure> {
         match self.rows(statement).await?.into_first_value() {

@@ -10,7 +10,7 @@ use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Statement, Store, Value};
+use crate::{Statement, Store};
 
 mod reading;
 
@@ -249,10 +249,6 @@ impl Store {
              and not operations.is_fenced_off(source, cast(:token as bigint)) returning true";
         let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
         self.is_true(bound(text, work).bind("count", count)).await
-    }
-
-    async fn is_true(&self, statement: Statement) -> Result<bool, Failure> {
-        Ok(self.rows(statement).await?.into_first_value() == Some(Value::Bool(true)))
     }
 
     /// The listed file that is next, with this attempt counted.

@@ -1,7 +1,7 @@
 //! Uploads that never arrive, arrive late, or are larger than a file may be.
 
 use async_trait::async_trait;
-use millrace_app::drive::{drive_all, drive_file};
+use millrace_app::drive::{drive_file, drive_open};
 use millrace_app::ingest::{IngestPorts, MAX_FILE_BYTES, ingest_file};
 use millrace_app::ports::{ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::facts::Mode;
@@ -33,7 +33,7 @@ impl Sales {
     }
 
     async fn drive_all(&self) {
-        drive_all(&self.store, self.road.sender()).await.unwrap();
+        drive_open(&self.store, self.road.sender(), None).await.unwrap();
         self.road.settle().await;
     }
 
@@ -83,7 +83,7 @@ async fn whoever_drives_files_on_ends_what_never_arrived() {
     for fault in [Fault::After, Fault::Before] {
         // The worker dies around its commit; the message comes again.
         sales.road.faults.fail_on("end_upload", fault, 1);
-        drive_all(&sales.store, sales.road.sender()).await.unwrap();
+        drive_open(&sales.store, sales.road.sender(), None).await.unwrap();
         sales.road.drain(&mut millrace_tests::Order::First).await;
         sales.road.faults.stop();
     }

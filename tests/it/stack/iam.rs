@@ -32,7 +32,7 @@ async fn wake(stack: &Stack) {
         .await;
     let file = api.settled(&file_id, Duration::from_secs(90)).await;
     assert_eq!(file["status"], "Ready_to_archive", "{file}");
-    let query = json!({"dataset": specs.by_school, "group_by": []});
+    let query = json!({"dataset": attendance.by_school, "group_by": []});
     let document_id = api.order_document("IAM", query).await;
     let document = api.settled_document(&document_id, Duration::from_secs(90)).await;
     assert_eq!(document["state"], "ready", "{document}");

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 23] = [
+const ALWAYS: [Rule; 24] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,

@@ -8,7 +8,7 @@ use super::source;
 use super::stack::Stack;
 
 /// Crate folder and logical name of each function.
-const FUNCTIONS: [(&str, &str); 6] = [
+const FUNCTIONS: [(&str, &str); 7] = [
     ("api", "ApiFunction"),
     ("csv-ingest", "CsvIngestFunction"),
     ("perf-worker", "PerfWorkerFunction"),

@@ -5,7 +5,7 @@ use super::{files, text};
 const PURE: [&str; 7] = ["core", "sql", "source", "spec", "table", "aggregate", "pdf"];
 
 /// What each crate may depend on, of ours.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
     ("shared/source", &["core"]),

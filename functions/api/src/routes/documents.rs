@@ -62,7 +62,7 @@ pub(crate) async fn order(
         idempotency: key.with(&hash),
     };
     let created = order_document(&deps.document_ports(), deps.surroundings.as_ref(), &order).await?;
-    let record = load(&deps, registered(created)?).await?;
+    let record = load(&deps, registered(&created)?).await?;
     Ok((StatusCode::ACCEPTED, Json(record.into())))
 }
 
@@ -122,9 +122,9 @@ fn check_fit(found: &Found, query: &DocumentQuery) -> Answer<()> {
     }
 }
 
-fn registered(created: CreateDocument) -> Answer<DocumentId> {
+fn registered(created: &CreateDocument) -> Answer<DocumentId> {
     match created {
-        CreateDocument::Created { document_id } | CreateDocument::Replayed { document_id } => Ok(document_id),
+        CreateDocument::Created { document_id } | CreateDocument::Replayed { document_id } => Ok(*document_id),
         CreateDocument::KeyReused => {
             let detail = "the Idempotency-Key stands for another request";
             Err(Problem::invalid("idempotency_key_reused", detail))

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let (ports, request) = (run_ports(&deps), hex(&hash.finalize()));
     let (surroundings, client_id) = (deps.surroundings.as_ref(), caller.client_id.as_str());
     let begun = begin_run(&ports, surroundings, &name, client_id, key.with(&request)).await?;
-    let run_id = begun_run(begun, &name)?;
+    let run_id = begun_run(&begun, &name)?;
     Ok((StatusCode::ACCEPTED, Json(RunAccepted { run_id, source: name })))
 }
 
@@ -54,9 +54,9 @@ fn run_ports(deps: &Deps) -> RunPorts<'_> {
     }
 }
 
-fn begun_run(begun: BeginRun, name: &Name) -> Answer<RunId> {
+fn begun_run(begun: &BeginRun, name: &Name) -> Answer<RunId> {
     match begun {
-        BeginRun::Created { run_id } | BeginRun::Replayed { run_id } => Ok(run_id),
+        BeginRun::Created { run_id } | BeginRun::Replayed { run_id } => Ok(*run_id),
         BeginRun::NoSource => Err(no_source(name)),
         BeginRun::KeyReused => Err(Problem::invalid(
             "idempotency_key_reused",

@@ -134,9 +134,9 @@ async fn a_key_that_stands_for_another_order_is_refused() {
     assert_eq!(hash.len(), 64);
 }
 
-#[tokio::test]
-async fn an_order_that_does_not_fit_is_refused_at_once() {
-    let cases = [
+/// Queries that cannot be, with the code and the place of each problem.
+fn misfits() -> Vec<(Value, &'static str, Option<&'static str>)> {
+    let selections = [
         (json!({"dataset": "x"}), "unknown_dataset", Some("/query/dataset")),
         (json!({"dataset": "d", "group_by": ["x"]}), "bad_selection", None),
         (
@@ -170,6 +170,8 @@ async fn an_order_that_does_not_fit_is_refused_at_once() {
             "invalid_document",
             Some("/query/filter"),
         ),
+    ];
+    let members = [
         (
             json!({"dataset": "d", "from": "2023-13-01"}),
             "invalid_document",
@@ -201,7 +203,12 @@ async fn an_order_that_does_not_fit_is_refused_at_once() {
             Some("/query"),
         ),
     ];
-    for (query, code, pointer) in cases {
+    selections.into_iter().chain(members).collect()
+}
+
+#[tokio::test]
+async fn an_order_that_does_not_fit_is_refused_at_once() {
+    for (query, code, pointer) in misfits() {
         let api = api_with("queued");
         let read = api
             .post("/api/documents", &json!({"kind": "kpi", "query": query}))
