@@ -126,6 +126,7 @@ async fn of_two_runs_at_once_one_works_and_the_other_says_so() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_worker_that_was_replaced_writes_nothing() {
     let Some(fetching) = Fetching::new().await else {
         return;

@@ -69,6 +69,7 @@ impl Addresses for Vec<&str> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_failing_file_stops_no_other_and_its_reason_stays_until_it_comes_in() {
     let Some(fetching) = Fetching::new().await else {
         return;

@@ -1,4 +1,5 @@
 //! Documents read back by other programs: a renderer (`PDFium`) and a structural check (`qpdf`), both from `PyPI`.
+#![cfg(test)]
 
 mod reader;
 

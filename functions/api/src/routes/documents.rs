@@ -124,7 +124,9 @@ fn check_fit(found: &Found, query: &DocumentQuery) -> Answer<()> {
 
 fn registered(created: &CreateDocument) -> Answer<DocumentId> {
     match created {
-        CreateDocument::Created { document_id } | CreateDocument::Replayed { document_id } => Ok(*document_id),
+        CreateDocument::Created { document_id } | CreateDocument::Replayed { document_id } => {
+            Ok(*document_id)
+        }
         CreateDocument::KeyReused => {
             let detail = "the Idempotency-Key stands for another request";
             Err(Problem::invalid("idempotency_key_reused", detail))

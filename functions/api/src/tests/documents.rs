@@ -135,6 +135,7 @@ async fn a_key_that_stands_for_another_order_is_refused() {
 }
 
 /// Queries that cannot be, with the code and the place of each problem.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn misfits() -> Vec<(Value, &'static str, Option<&'static str>)> {
     let selections = [
         (json!({"dataset": "x"}), "unknown_dataset", Some("/query/dataset")),
