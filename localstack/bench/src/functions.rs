@@ -43,11 +43,10 @@ const POISON: &str = "{\"v\":1,";
 /// The yardstick of all others.
 #[must_use]
 pub fn hello() -> Subject {
-    let mut case = request("GET /hello", "/hello", None, "\\\"hello\\\"");
-    (case.cold_goal, case.warm_goal) = (None, None);
+    let case = request("GET /hello", "/hello", None, "\\\"hello\\\"");
     Subject {
         name: "bench-hello",
-        cases: vec![case],
+        cases: vec![without_goals(case)],
     }
 }
 
@@ -69,13 +68,10 @@ pub fn product() -> Vec<Subject> {
         Subject {
             name: "api",
             cases: vec![
-                request("GET /openapi.json", "/openapi.json", None, "openapi"),
                 request("no token: 401", "/spec/event", None, "401"),
-                calling(Case {
-                    cold_goal: None,
-                    warm_goal: None,
-                    ..request("unknown token: 401", "/spec/event", Some(TOKEN), "401")
-                }),
+                calling(request("unknown token: 401", "/spec/event", Some(TOKEN), "401")),
+                // Over 100 kB: what it costs is the document, which hello-world has nothing to set against.
+                without_goals(request("GET /openapi.json", "/openapi.json", None, "openapi")),
             ],
         },
         Subject {
@@ -146,6 +142,13 @@ fn worker(name: &'static str, body: &str, answer: &'static str) -> Case {
 fn calling(case: Case) -> Case {
     Case {
         calls: 1,
+        ..without_goals(case)
+    }
+}
+
+/// The case is reported only.
+fn without_goals(case: Case) -> Case {
+    Case {
         cold_goal: None,
         warm_goal: None,
         ..case
@@ -238,22 +241,18 @@ mod tests {
         assert!(environment("", "http://127.0.0.1:1").is_err());
     }
 
-    /// Goals are for events that make no call; the yardstick has none.
+    /// Every function has a goal, on an event that makes no call; the yardstick has none.
     #[test]
     fn goals_are_where_they_belong() {
         assert!(hello().cases.iter().all(|case| case.cold_goal.is_none()));
         for subject in product() {
-            assert!(
-                subject.cases.iter().any(|case| case.calls == 0),
-                "{}",
-                subject.name
-            );
-            for case in &subject.cases {
-                assert_eq!(
-                    case.cold_goal.is_some(),
-                    case.calls == 0,
-                    "{}: {}",
-                    subject.name,
+            let is_held = subject.cases.iter().any(|case| case.cold_goal.is_some());
+            assert!(is_held, "{}", subject.name);
+            let calling = subject.cases.iter().filter(|case| case.calls > 0);
+            for case in calling {
+                assert!(
+                    case.cold_goal.is_none() && case.warm_goal.is_none(),
+                    "{}",
                     case.name
                 );
             }
