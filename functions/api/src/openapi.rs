@@ -25,8 +25,8 @@ pub fn document() -> Value {
     let mut paths = Paths::new();
     let mut operations = Vec::new();
     for route in all() {
-        let (schemas, documented, _) = &route.documented;
-        components.schemas.extend(schemas.iter().cloned());
+        let (schemas, documented, _) = (route.handler.describe)();
+        components.schemas.extend(schemas);
         for (path, item) in &documented.paths {
             operations.extend(methods(item).map(|method| (path.clone(), method, Rules::of(&route))));
             match paths.paths.get_mut(path) {

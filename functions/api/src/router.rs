@@ -9,10 +9,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::MethodRouter;
 use http::{Method, StatusCode};
 use millrace_core::principal::Scope;
 use utoipa_axum::router::UtoipaMethodRouter;
-use utoipa_axum::routes;
+use utoipa_axum::{PathItemExt as _, routes};
 
 use crate::auth::{Access, guard};
 use crate::deps::Deps;
@@ -45,23 +46,49 @@ pub(crate) struct Route {
     pub(crate) is_keyed: bool,
     /// Statuses of problems beyond those that every such route may answer.
     pub(crate) problems: &'static [u16],
-    pub(crate) documented: UtoipaMethodRouter<Arc<Deps>>,
+    pub(crate) handler: Handler,
 }
 
-fn public(documented: UtoipaMethodRouter<Arc<Deps>>) -> Route {
+/// A handler, and what its documentation says of it. Describing it in full costs more than a request, so a cold start
+/// takes no more than address and methods.
+pub(crate) struct Handler {
+    path: fn() -> String,
+    router: fn() -> MethodRouter<Arc<Deps>>,
+    /// The schemas, the operation, and once more the handler.
+    pub(crate) describe: fn() -> UtoipaMethodRouter<Arc<Deps>>,
+}
+
+/// The [`Handler`] of a function under `#[utoipa::path]`.
+macro_rules! handler {
+    ($module:ident :: $name:ident) => {
+        Handler {
+            path: || routes!(@path [path()] of $module::$name),
+            router: || {
+                let methods = routes!(@path [methods()] of $module::$name);
+                let add = |router: MethodRouter<Arc<Deps>>, method: &utoipa::openapi::HttpMethod| {
+                    router.on(method.to_method_filter(), $module::$name)
+                };
+                methods.iter().fold(MethodRouter::new(), add)
+            },
+            describe: || routes!($module::$name),
+        }
+    };
+}
+
+fn public(handler: Handler) -> Route {
     Route {
         access: Access::Public,
         takes: Takes::Nothing,
         is_keyed: false,
         problems: &[],
-        documented,
+        handler,
     }
 }
 
-fn scoped(scope: Scope, documented: UtoipaMethodRouter<Arc<Deps>>) -> Route {
+fn scoped(scope: Scope, handler: Handler) -> Route {
     Route {
         access: Access::Scope(scope),
-        ..public(documented)
+        ..public(handler)
     }
 }
 
@@ -84,50 +111,50 @@ impl Route {
 
 /// All routes.
 pub(crate) fn all() -> Vec<Route> {
-    let sends = |documented| scoped(Scope::FilesWrite, documented).keyed();
+    let sends = |handler| scoped(Scope::FilesWrite, handler).keyed();
     vec![
-        public(routes!(health::read)),
-        public(routes!(openapi::read)),
-        scoped(Scope::SpecsWrite, routes!(specs::create))
+        public(handler!(health::read)),
+        public(handler!(openapi::read)),
+        scoped(Scope::SpecsWrite, handler!(specs::create))
             .takes(Takes::Json)
             .problems(&[409, 422]),
-        scoped(Scope::SpecsRead, routes!(specs::list)),
-        scoped(Scope::SpecsRead, routes!(specs::read)),
-        sends(routes!(uploads::open))
+        scoped(Scope::SpecsRead, handler!(specs::list)),
+        scoped(Scope::SpecsRead, handler!(specs::read)),
+        sends(handler!(uploads::open))
             .takes(Takes::Json)
             .problems(&[404, 409, 422]),
-        sends(routes!(uploads::send_csv))
+        sends(handler!(uploads::send_csv))
             .takes(Takes::Form)
             .problems(&[404, 409, 422]),
-        sends(routes!(uploads::delete)).problems(&[422]),
-        scoped(Scope::FilesRead, routes!(files::list)),
-        scoped(Scope::FilesRead, routes!(files::read)),
-        scoped(Scope::FilesRead, routes!(files::list_row_errors)),
-        scoped(Scope::FilesWrite, routes!(files::drive)),
-        scoped(Scope::Admin, routes!(files::drive_open)),
-        scoped(Scope::DatasetsRead, routes!(datasets::list_dataset_rows)).problems(&[422]),
-        scoped(Scope::DatasetsRead, routes!(datasets::list_dimension_rows)),
-        scoped(Scope::DatasetsRead, routes!(kpis::query)).problems(&[422]),
-        scoped(Scope::DocumentsWrite, routes!(documents::order))
+        sends(handler!(uploads::delete)).problems(&[422]),
+        scoped(Scope::FilesRead, handler!(files::list)),
+        scoped(Scope::FilesRead, handler!(files::read)),
+        scoped(Scope::FilesRead, handler!(files::list_row_errors)),
+        scoped(Scope::FilesWrite, handler!(files::drive)),
+        scoped(Scope::Admin, handler!(files::drive_open)),
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
+        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
+        scoped(Scope::DocumentsWrite, handler!(documents::order))
             .keyed()
             .takes(Takes::Json)
             .problems(&[422]),
-        scoped(Scope::DocumentsRead, routes!(documents::list)),
-        scoped(Scope::DocumentsRead, routes!(documents::read)),
-        scoped(Scope::DocumentsRead, routes!(documents::fetch)).problems(&[409]),
-        scoped(Scope::DocumentsWrite, routes!(documents::drive)),
-        scoped(Scope::Admin, routes!(documents::drive_open)),
-        public(routes!(system_message::read)).problems(&[401]),
-        scoped(Scope::Admin, routes!(system_message::set))
+        scoped(Scope::DocumentsRead, handler!(documents::list)),
+        scoped(Scope::DocumentsRead, handler!(documents::read)),
+        scoped(Scope::DocumentsRead, handler!(documents::fetch)).problems(&[409]),
+        scoped(Scope::DocumentsWrite, handler!(documents::drive)),
+        scoped(Scope::Admin, handler!(documents::drive_open)),
+        public(handler!(system_message::read)).problems(&[401]),
+        scoped(Scope::Admin, handler!(system_message::set))
             .takes(Takes::Json)
             .problems(&[422]),
-        scoped(Scope::Admin, routes!(system_message::remove)),
-        scoped(Scope::SourcesWrite, routes!(sources::run))
+        scoped(Scope::Admin, handler!(system_message::remove)),
+        scoped(Scope::SourcesWrite, handler!(sources::run))
             .keyed()
             .problems(&[422]),
-        scoped(Scope::SourcesRead, routes!(sources::list_runs)),
-        scoped(Scope::SourcesRead, routes!(sources::read_run)),
-        scoped(Scope::SourcesRead, routes!(sources::list_files)),
+        scoped(Scope::SourcesRead, handler!(sources::list_runs)),
+        scoped(Scope::SourcesRead, handler!(sources::read_run)),
+        scoped(Scope::SourcesRead, handler!(sources::list_files)),
     ]
 }
 
@@ -136,13 +163,8 @@ pub fn build(deps: Arc<Deps>) -> Router {
     let mut router = Router::new();
     for route in all() {
         let access = (Arc::clone(&deps), route.access);
-        let (_, paths, handlers) = route.documented;
-        for path in paths.paths.keys() {
-            let guarded = handlers
-                .clone()
-                .route_layer(from_fn_with_state(access.clone(), guard));
-            router = router.route(path, guarded);
-        }
+        let guarded = (route.handler.router)().route_layer(from_fn_with_state(access, guard));
+        router = router.route(&(route.handler.path)(), guarded);
     }
     router
         .fallback(nothing_here)

@@ -23,10 +23,46 @@ const FUNCTIONS: [&str; 7] = [
     "millrace-fn-migrate",
 ];
 const STACK: &str = "millrace-stack";
-const PROFILE: &str = "local";
+const BENCH: &str = "millrace-bench";
 
-/// Commands that need what is in the tree now. The others must work when the tree does not compile.
-const BUILDS: [&str; 2] = ["up", "test"];
+/// What a command needs of the tree as it is now. Commands without any must work when the tree does not compile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// The functions and the stack program.
+    Stack,
+    /// Everything, with its tests.
+    Tests,
+    /// What is measured, as it is deployed.
+    Bench,
+}
+
+impl Build {
+    /// What the command among the arguments needs. Before it there may be options; none of them takes such a word.
+    fn asked_for(arguments: &[OsString]) -> Option<Self> {
+        arguments.iter().find_map(|argument| match argument.to_str()? {
+            "up" => Some(Self::Stack),
+            "test" => Some(Self::Tests),
+            "bench" => Some(Self::Bench),
+            _ => None,
+        })
+    }
+
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Stack | Self::Tests => "local",
+            Self::Bench => "release",
+        }
+    }
+
+    /// The packages; without any, all of them and their tests.
+    fn packages(self) -> Vec<&'static str> {
+        match self {
+            Self::Tests => Vec::new(),
+            Self::Stack => [&FUNCTIONS[..], &[STACK]].concat(),
+            Self::Bench => [&FUNCTIONS[..], &[STACK, BENCH]].concat(),
+        }
+    }
+}
 
 /// Variables that describe one build, set by `cargo run` for its program: never the developer's own settings.
 const SET_BY_CARGO: [&str; 9] = [
@@ -73,12 +109,11 @@ fn run() -> Result<std::convert::Infallible, Failure> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let target = workspace.join(target);
     let installed = workspace.join(".local/bin").join(STACK);
-    // Before its command there may be options; none of them takes such a word.
-    let asks_for = |name: &str| arguments.iter().any(|argument| argument == name);
-    let builds = BUILDS.iter().any(|name| asks_for(name));
-    if builds || !installed.is_file() {
-        build(&cargo, &workspace, asks_for("test"))?;
-        install(&target.join(PROFILE).join(STACK), &installed)?;
+    let asked_for = Build::asked_for(&arguments);
+    let wanted = asked_for.unwrap_or(Build::Stack);
+    if asked_for.is_some() || !installed.is_file() {
+        build(&cargo, &workspace, wanted)?;
+        install(&target.join(wanted.profile()).join(STACK), &installed)?;
     }
     let mut command = Command::new(&installed);
     command.args(if arguments.is_empty() {
@@ -87,7 +122,7 @@ fn run() -> Result<std::convert::Infallible, Failure> {
         arguments
     });
     command.env("MILLRACE_WORKSPACE", &workspace);
-    command.env("MILLRACE_BINARIES", target.join(PROFILE));
+    command.env("MILLRACE_BINARIES", target.join(wanted.profile()));
     command.env("MILLRACE_CARGO", &cargo);
     for (name, value) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -125,21 +160,16 @@ fn workspace() -> Result<PathBuf, Failure> {
 }
 
 /// One call: a second one with other packages or targets would choose other features and compile dependencies again.
-fn build(cargo: &OsStr, workspace: &Path, tests: bool) -> Result<(), Failure> {
+fn build(cargo: &OsStr, workspace: &Path, wanted: Build) -> Result<(), Failure> {
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace)
-        .args(["build", "--profile", PROFILE]);
-    if tests {
+        .args(["build", "--profile", wanted.profile()]);
+    let packages = wanted.packages();
+    if packages.is_empty() {
         command.args(["--workspace", "--all-targets"]);
-    } else {
-        command.args(
-            FUNCTIONS
-                .iter()
-                .chain(&[STACK])
-                .flat_map(|package| ["--package", package]),
-        );
     }
+    command.args(packages.into_iter().flat_map(|package| ["--package", package]));
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if is_set_by_cargo(&text) || LIBRARY_PATHS.contains(&&*text) {

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Run,
     /// What checks the template; does not resolve together with the other.
     Check,
+    /// What the bench compares with.
+    Bench,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
         match self {
             Self::Run => "run",
             Self::Check => "check",
+            Self::Bench => "bench",
         }
     }
 
@@ -38,6 +41,7 @@ impl Kind {
         match self {
             Self::Run => "MiniStack, boto3, PostgreSQL: 170 MB, about 20 s, once",
             Self::Check => "SAM CLI, cfn-lint: 340 MB, about 40 s, once",
+            Self::Bench => "ReportLab, typst: 130 MB, about 10 s, once",
         }
     }
 }

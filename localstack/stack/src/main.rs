@@ -4,6 +4,7 @@
 //! processes that this program has started are ever signalled, by number and start time; every port is on loopback;
 //! what is started gets a minimal environment, never the developer's credentials.
 
+mod bench;
 mod clock;
 mod commands;
 mod database;
@@ -81,6 +82,13 @@ enum Command {
     Reset,
     /// Run every test against a stack of its own
     Test(testing::TestArguments),
+    /// Measure the release build, as ratios to yardsticks of the same run; --help tells more
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Handed on as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Own the processes of an instance
     #[command(hide = true)]
     Serve(serve::ServeArguments),
@@ -114,6 +122,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let workspace = Workspace::find()?;
+    if let Command::Bench { arguments } = &arguments.command {
+        return Err(bench::run(&workspace, arguments));
+    }
     let instance = Instance::new(&workspace, &arguments.instance)?;
     match arguments.command {
         Command::Up(options) => up::run(&workspace, &instance, &options),
@@ -125,6 +136,6 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reset => commands::reset(&instance),
         Command::Test(options) => testing::run(&workspace, &options),
         Command::Serve(options) => serve::run(&workspace, &instance, &options),
-        Command::DataApi(_) | Command::S3Copy { .. } => Ok(ExitCode::SUCCESS),
+        Command::Bench { .. } | Command::DataApi(_) | Command::S3Copy { .. } => Ok(ExitCode::SUCCESS),
     }
 }

@@ -111,6 +111,11 @@ impl Workspace {
         std::env::current_exe().context("finding this program")
     }
 
+    /// Where the built programs are.
+    pub(crate) fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
     /// The binary of a function.
     pub(crate) fn function_binary(&self, function: Function) -> PathBuf {
         self.binaries.join(function.name)

@@ -1,0 +1,97 @@
+use std::collections::HashSet;
+
+use millrace_table::{FileCheck, Limits, read_rejected};
+use sha2::{Digest as _, Sha256};
+
+use super::{Defect, HEADER, Manifest, Quality, generate};
+use crate::attendance;
+
+const RECORDS: u64 = 20_000;
+
+fn file(quality: Quality) -> (Vec<u8>, Manifest) {
+    let mut bytes = Vec::new();
+    let manifest = generate(RECORDS, quality, &mut bytes).unwrap();
+    (bytes, manifest)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[test]
+fn the_bytes_are_the_same_everywhere() {
+    let hashes = [Quality::Clean, Quality::OnePercentSpoilt].map(|quality| sha256(&file(quality).0));
+    let expected = [
+        "f4afeb95da0ce305f474bc3dac6f76a363c424bcf12f80e6da3e2085b4aa02cc",
+        "b6ca955cc6703fab8151ab25d85cef08d6e41358ef5af60126c86c9c5da725a4",
+    ];
+    assert_eq!(hashes, expected);
+}
+
+/// Another reader counts what is in the clean file.
+#[test]
+fn the_manifest_of_the_clean_file_is_exact() {
+    let (bytes, manifest) = file(Quality::Clean);
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header.join(","), HEADER);
+    let mut counted = Manifest {
+        bytes: bytes.len() as u64,
+        lines: bytes.iter().filter(|byte| **byte == b'\n').count() as u64,
+        ..Manifest::default()
+    };
+    let (mut keys, mut blank, mut broken) = (HashSet::new(), 0, 0);
+    for record in reader.records() {
+        let record = record.unwrap();
+        counted.records += 1;
+        counted.valid += 1;
+        counted.total += record[3].parse::<u64>().unwrap();
+        if !record[4].is_empty() {
+            counted.present += record[4].parse::<u64>().unwrap();
+        }
+        blank += u32::from(record[7].is_empty());
+        broken += u32::from(record[7].contains('\n'));
+        let is_new = keys.insert((record[0].to_owned(), record[1].to_owned(), record[2].to_owned()));
+        assert!(is_new, "{record:?}");
+    }
+    assert_eq!(manifest, counted);
+    assert!((8_700..9_300).contains(&blank), "{blank} blank remarks");
+    assert!((20..70).contains(&broken), "{broken} remarks with a line break");
+}
+
+/// The product's own check finds the spoilt records, all of them, and no others.
+#[test]
+fn the_manifest_of_the_spoilt_file_is_exact() {
+    let (bytes, manifest) = file(Quality::OnePercentSpoilt);
+    assert_eq!(manifest.records, RECORDS);
+    assert_eq!(manifest.valid + manifest.spoilt.len() as u64, RECORDS);
+    assert!((150..250).contains(&manifest.spoilt.len()));
+    let fields = attendance::event().unwrap().fields;
+    let (header, begin) = attendance::read_header(&bytes, &fields).unwrap();
+    let mut check = FileCheck::of_spec(&fields, &header, header.start(), Limits::default(), None).unwrap();
+    check.push(&bytes[begin..]).unwrap();
+    let summary = check.finish().unwrap();
+    assert_eq!(summary.counts.kept, manifest.valid);
+    assert_eq!(summary.next_line, manifest.lines + 1);
+    let rejected = check.take_row_error_bytes();
+    let (rows, read_bytes) = read_rejected(&rejected);
+    assert_eq!(read_bytes, rejected.len());
+    let mut expected = manifest.spoilt.iter();
+    for row in rows {
+        let spoilt = expected.next().unwrap();
+        let error = &row.errors[0];
+        assert_eq!(
+            (error.record, error.line),
+            (spoilt.record, spoilt.line),
+            "{spoilt:?}"
+        );
+        assert_eq!(error.column.as_deref(), spoilt.column, "{spoilt:?}: {error:?}");
+    }
+    assert_eq!(expected.next(), None);
+    for defect in [Defect::WrongType, Defect::NulByte, Defect::SurplusCell] {
+        assert!(manifest.spoilt.iter().any(|spoilt| spoilt.defect == defect));
+    }
+}

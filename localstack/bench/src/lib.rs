@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+pub mod attendance;
+pub mod bootstraps;
+pub mod data;
+pub mod documents;
+pub mod functions;
+pub mod generator;
+pub mod goal;
+pub mod http;
+pub mod machine;
+pub mod options;
+pub mod process;
+pub mod report;
+pub mod runtime_api;
+pub mod screen;
+pub mod statistics;
+pub mod stub;
+pub mod yardstick;
