@@ -16,6 +16,7 @@ use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
 use millrace_core::object_key;
+use millrace_store::STAGE_CHUNK_BYTES;
 use millrace_store::contributions::{Application, ApplyOutcome};
 use millrace_store::files::BeginVersion;
 use millrace_tests::{Database, Road, specs};
@@ -142,7 +143,7 @@ impl Setting {
         let pending = pending.context("the file contributes nothing")?;
         let differences = difference(None, partial)?;
         let begin = Instant::now();
-        for chunk in stage_chunks(&differences)? {
+        for chunk in stage_chunks(&differences, STAGE_CHUNK_BYTES)? {
             store
                 .stage_differences(pending.contribution_id, STAGE, chunk.json)
                 .await?;
