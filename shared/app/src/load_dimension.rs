@@ -69,7 +69,8 @@ impl Stage<'_> {
 
     async fn add_block(&mut self, block: &Block) -> Result<(), Failure> {
         for row in 0..block.rows() {
-            let cells: Vec<Option<String>> = block.columns.iter().map(|column| column.text_at(row)).collect();
+            let cells = block.columns.iter().map(|column| column.text_at(row));
+            let cells: Vec<Option<String>> = cells.collect::<Result<_, _>>().map_err(defect)?;
             let line =
                 Value::from(vec![Value::from(block.records[row]), serde_json::json!(cells)]).to_string();
             if !self.json.is_empty() && self.json.len() + line.len() > STAGE_CHUNK_BYTES {

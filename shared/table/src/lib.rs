@@ -20,4 +20,5 @@ pub use limits::Limits;
 pub use part::{PartError, PartReader, PartSpec, PartWriter};
 pub use plan::{PlanSummary, Planner};
 pub use rejected::{RejectedRow, read_rejected};
+pub use render::OutOfCalendar;
 pub use scan::Extent;
