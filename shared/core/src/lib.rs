@@ -16,6 +16,7 @@ pub mod object_key;
 pub mod page;
 pub mod principal;
 pub mod row_error;
+pub mod value;
 
 pub use decimal::Decimal;
 pub use failure::{Failure, FailureKind};

@@ -11,7 +11,6 @@ pub mod plan;
 pub mod rejected;
 mod render;
 pub mod scan;
-mod value;
 
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
 pub use check::{CheckError, CheckSummary, FileCheck};

@@ -62,11 +62,11 @@ fn instant(micros: i64) -> Result<String, OutOfCalendar> {
 mod tests {
     use millrace_core::Decimal;
     use millrace_core::field::DateFormat;
+    use millrace_core::value;
     use proptest::prelude::proptest;
 
     use super::{DAY_MICROS, OutOfCalendar, SECOND_MICROS};
     use crate::block::{Column, ColumnData, Validity};
-    use crate::value;
 
     fn text(values: Column) -> Option<String> {
         ColumnData {
