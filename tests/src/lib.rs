@@ -25,6 +25,7 @@ mod objects;
 mod queues;
 mod random;
 mod road;
+mod served;
 pub mod specs;
 pub mod stack;
 mod surroundings;
@@ -39,6 +40,7 @@ pub use objects::MemoryObjects;
 pub use queues::{MemoryQueues, Sent};
 pub use random::Random;
 pub use road::{Delivered, Drained, Order, Road};
+pub use served::Served;
 pub use surroundings::Counter;
 
 /// The repository's folder.

@@ -4,9 +4,10 @@
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`] starts a file again from
-//! its facts.
+//! its facts. Specs come in by [`compile`].
 
 pub mod authenticate;
+pub mod compile;
 pub mod contribute;
 pub mod drive;
 pub mod ingest;

@@ -2,7 +2,6 @@
 
 use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
-use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -153,17 +152,42 @@ impl Store {
         let rows = self
             .rows(Statement::new(text).bind("after", after).bind("limit", limit))
             .await?;
-        let column = |name: &Name, field_type: FieldType| OutputColumn {
-            name: name.clone(),
-            field_type,
-        };
-        let columns = fields
-            .iter()
-            .map(|field| column(&field.name, field.field_type))
-            .collect();
         Ok(Answer {
-            columns,
+            columns: dimension_columns(dimension),
             rows: keyed_rows(rows.rows),
+        })
+    }
+
+    /// The next visible rows of a dimension, however large: a page's row holds 64 KiB at most, and a file's may be larger.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_large_dimension_rows(
+        &self,
+        dimension: &DimensionTable,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Answer, Failure> {
+        let fields = &dimension.definition.fields;
+        let texts: Vec<String> = (1..=fields.len())
+            .map(|number| format!("c{number}::text"))
+            .collect();
+        let text = format!(
+            "select row_key, to_jsonb(array[row_key, {}])::text from {} where is_visible \
+             and (cast(:after_row as text) is null or row_key > cast(:after_row as text)) \
+             order by row_key limit cast(:limit as integer)",
+            texts.join(", "),
+            dimension.table()
+        );
+        let parameters = [("after_row", after.into()), ("limit", limit.into())];
+        let rows: Vec<Vec<Option<String>>> = self.documents(&text, &parameters).await?;
+        let keyed = rows.into_iter().map(|row| {
+            let mut values = row.into_iter();
+            (values.next().flatten().unwrap_or_default(), values.collect())
+        });
+        Ok(Answer {
+            columns: dimension_columns(dimension),
+            rows: keyed.collect(),
         })
     }
 
@@ -182,6 +206,15 @@ impl Store {
             .await?;
         Ok(rows.into_first_value() == Some(Value::Bool(true)))
     }
+}
+
+fn dimension_columns(dimension: &DimensionTable) -> Vec<OutputColumn> {
+    let fields = dimension.definition.fields.iter();
+    let columns = fields.map(|field| OutputColumn {
+        name: field.name.clone(),
+        field_type: field.field_type,
+    });
+    columns.collect()
 }
 
 fn keyed_rows(rows: Vec<Vec<Value>>) -> Vec<(String, Vec<Option<String>>)> {

@@ -10,6 +10,7 @@ mod datasets_later;
 mod dimensions;
 mod limits;
 mod outbox;
+mod pages;
 mod ratio;
 mod reading;
 

@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("shared/table", &["core"]),
     ("shared/aggregate", &["core", "table"]),
     ("shared/store", &["core", "sql"]),
-    ("shared/app", &["core", "table", "aggregate", "store"]),
+    ("shared/app", &["core", "spec", "table", "aggregate", "store"]),
     ("shared/aws", &["core", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),
     (

@@ -13,7 +13,7 @@ use crate::dto::answer::{RowPage, decode_cursor, row_page};
 use crate::dto::specs::PageQuery;
 use crate::extract::{NameInPath, Query};
 use crate::problem::{Answer, Problem};
-use crate::routes::fitting::PageSize;
+use crate::routes::fitting::{PageSize, is_too_large};
 
 /// Lists a dataset's rows, grouped as its spec says.
 #[utoipa::path(get, path = "/datasets/{name}/rows", operation_id = "list_dataset_rows", tag = "datasets",
@@ -52,15 +52,25 @@ pub(crate) async fn list_dimension_rows(
     let table = table.ok_or_else(|| Problem::not_found(format!("there is no dimension {name}")))?;
     let after = decode_cursor(page.cursor)?;
     let mut size = PageSize::at_most(page.limit);
-    loop {
+    let rows = loop {
         let rows = deps
             .store
             .list_dimension_rows(&table, after.as_deref(), size.items() + 1)
             .await;
         if let Some(rows) = size.take(rows) {
-            return Ok(Json(row_page(rows?, size.items(), None)));
+            break rows;
         }
-    }
+    };
+    let rows = match rows {
+        // A single row is beyond what an answer's row may be.
+        Err(failure) if is_too_large(&failure) => {
+            deps.store
+                .list_large_dimension_rows(&table, after.as_deref(), size.items() + 1)
+                .await
+        }
+        rows => rows,
+    };
+    Ok(Json(row_page(rows?, size.items(), None)))
 }
 
 /// A dataset as it is read.
@@ -110,6 +120,10 @@ pub(crate) async fn query_page(
 pub(crate) fn read_problem(error: ReadError) -> Problem {
     match error {
         ReadError::Selection(error) => Problem::invalid("bad_selection", error.to_string()),
+        ReadError::Database(failure) if is_too_large(&failure) => {
+            let detail = "a row of the answer is larger than 64 KiB: group by fewer or shorter columns";
+            Problem::invalid("row_too_large", detail)
+        }
         ReadError::Database(failure)
             if failure
                 .detail

@@ -25,8 +25,8 @@ use crate::routes::fitting::PageSize;
 const MAX_FILES: u32 = 200;
 /// The most rejected rows of a page.
 const MAX_REJECTED_ROWS: u32 = 1_000;
-/// The most bytes of raw rows on a page.
-const MAX_RAW_BYTES: usize = 2 * 1024 * 1024;
+/// The most bytes of a page of rejected rows as it is sent, unless a single row is larger.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 
 /// Lists file versions, the newest first.
 #[utoipa::path(get, path = "/ingestion/files", operation_id = "list_files", tag = "ingestion", params(FileQuery),
@@ -93,8 +93,8 @@ pub(crate) async fn list_row_errors(
     let mut limit = query.limit.min(MAX_REJECTED_ROWS);
     loop {
         let page = row_error_page(&deps, file, query.cursor.as_deref(), limit).await?;
-        let size_bytes: usize = page.items.iter().map(|row| row.raw.len()).sum();
-        if size_bytes <= MAX_RAW_BYTES || limit == 1 {
+        let size_bytes = serde_json::to_vec(&page).map_or(0, |text| text.len());
+        if size_bytes <= MAX_PAGE_BYTES || limit == 1 {
             return Ok(Json(page));
         }
         limit = (limit / 4).max(1);

@@ -55,6 +55,7 @@ impl PageSize {
     }
 }
 
-fn is_too_large(failure: &Failure) -> bool {
+/// Whether the database did not send its answer, since that or a row of it is larger than it sends.
+pub(crate) fn is_too_large(failure: &Failure) -> bool {
     failure.kind == FailureKind::Invalid && failure.detail.as_deref() == Some(RESPONSE_TOO_LARGE)
 }
