@@ -25,6 +25,7 @@ mod objects;
 mod queues;
 mod random;
 mod road;
+mod served;
 mod sources;
 pub mod specs;
 pub mod stack;
@@ -40,6 +41,7 @@ pub use objects::MemoryObjects;
 pub use queues::{MemoryQueues, Sent};
 pub use random::Random;
 pub use road::{Delivered, Drained, Order, Road};
+pub use served::Served;
 pub use sources::{MemorySources, Page};
 pub use surroundings::Counter;
 

@@ -1,7 +1,7 @@
 //! Specs for tests, through the same checks as those that callers post.
 
+use millrace_app::compile::compile_spec;
 use millrace_core::definition::SpecKind;
-use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event, check_source};
 use millrace_store::Store;
 use millrace_store::specs::{CreateSpec, Definition};
 use serde_json::{Map, Value, json};
@@ -128,18 +128,8 @@ pub async fn create(store: &Store, body: &Value) -> CreateSpec {
 
 /// Checks a body against what exists.
 pub async fn compile(store: &Store, body: &Value) -> Definition {
-    match body["ingestion_type"].as_str().unwrap() {
-        "dimension" => Definition::Dimension(check_dimension(body).unwrap()),
-        "event" => Definition::Event(check_event(body).unwrap()),
-        "source" => Definition::Source(Box::new(check_source(body).unwrap())),
-        _ => {
-            let catalogue = Catalogue {
-                events: store.list_definitions(SpecKind::Event).await.unwrap(),
-                dimensions: store.list_definitions(SpecKind::Dimension).await.unwrap(),
-            };
-            Definition::Dataset(check_dataset(body, &catalogue).unwrap())
-        }
-    }
+    let kind = SpecKind::parse(body["ingestion_type"].as_str().unwrap()).unwrap();
+    compile_spec(store, kind, body).await.unwrap()
 }
 
 /// The school attendance of the demonstration: one dimension, one event, one dataset.

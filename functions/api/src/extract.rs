@@ -12,4 +12,4 @@ pub use idempotency::IdempotencyKey;
 pub use json_body::JsonBody;
 pub use multipart::CsvForm;
 pub use path::{DocumentIdInPath, FileIdInPath, KindInPath, NameInPath, RunIdInPath};
-pub use query::{Query, QueryMembers, ReadQuery};
+pub use query::{NoParameters, Query, QueryMembers, ReadQuery};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::problem::Problem;
+use crate::router::TimeLeft;
 
 /// The most bytes of an answer; handlers cut their pages well below it.
 pub const MAX_RESPONSE_BYTES: usize = 4_500 * 1024;
@@ -40,16 +42,20 @@ pub struct GatewayResponse {
     pub is_base64_encoded: bool,
 }
 
-/// Answers an invocation; whatever the payload is, there is an answer.
-pub async fn handle(router: Router, payload: Value) -> GatewayResponse {
+/// Answers an invocation; whatever the payload is, there is an answer. `time_left` is what the function is given for it,
+/// where that is known.
+pub async fn handle(router: Router, payload: Value, time_left: Option<Duration>) -> GatewayResponse {
     let request_id = payload
         .pointer("/requestContext/requestId")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    let request = match read(payload) {
+    let mut request = match read(payload) {
         Ok(request) => request,
         Err(problem) => return reply(problem.into_response(), request_id).await,
     };
+    if let Some(time_left) = time_left {
+        request.extensions_mut().insert(TimeLeft(time_left));
+    }
     // The last resort: a defect in a handler ends in a problem like any other, and the function lives on.
     let answered = AssertUnwindSafe(router.oneshot(request)).catch_unwind().await;
     let response = match answered {

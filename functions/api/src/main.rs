@@ -1,10 +1,12 @@
 //! The API's Lambda function.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::{LambdaEvent, run, service_fn};
+use millrace_app::ports::Surroundings as _;
 use millrace_fn_api::{adapters, config::Config, gateway, router};
-use millrace_lambda::{environment::process_variable, telemetry};
+use millrace_lambda::{environment::process_variable, surroundings::Machine, telemetry};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +16,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let router = router::build(Arc::new(adapters::connect(&config)));
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let router = router.clone();
-        async move { Ok::<_, lambda_runtime::Error>(gateway::handle(router, event.payload).await) }
+        let left_ms = event.context.deadline.saturating_sub(Machine.now_ms());
+        let time_left = Some(Duration::from_millis(left_ms));
+        async move { Ok::<_, lambda_runtime::Error>(gateway::handle(router, event.payload, time_left).await) }
     });
     run(handler).await
 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use millrace_app::authenticate::AuthenticationError;
+use millrace_app::compile::CompileError;
 use millrace_core::FileId;
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::ids::FileVersion;
@@ -226,6 +227,15 @@ impl From<SpecErrors> for Problem {
         errors.into_iter().fold(problem, |problem, error| {
             problem.at(error.pointer, error.code, error.message)
         })
+    }
+}
+
+impl From<CompileError> for Problem {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Spec(errors) => errors.into(),
+            CompileError::Failed(failure) => failure.into(),
+        }
     }
 }
 

@@ -23,9 +23,16 @@ use crate::routes::{
     datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
 };
 
-/// How long reading may take, and how long changing something may.
+/// How long reading may take, and how long changing something may, where the function is given more.
 const READ_BUDGET: Duration = Duration::from_secs(10);
 const CHANGE_BUDGET: Duration = Duration::from_secs(25);
+
+/// What answering takes once a handler was given up: that much before the function's own end it is.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
+
+/// How long the function goes on for this request; put into the request by whoever knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLeft(pub(crate) Duration);
 
 /// What a route's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +173,17 @@ pub fn build(deps: Arc<Deps>) -> Router {
         let guarded = (route.handler.router)().route_layer(from_fn_with_state(access, guard));
         router = router.route(&(route.handler.path)(), guarded);
     }
-    router
+    let router = router
         .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(wrong_method);
+    bounded(router.with_state(deps))
+}
+
+/// Routes, with limits on what a request is and how long it takes.
+pub(crate) fn bounded(router: Router) -> Router {
+    router
         .layer(from_fn(keep_to_budget))
         .layer(from_fn(limits::check))
-        .with_state(deps)
 }
 
 async fn nothing_here() -> Problem {
@@ -183,11 +195,15 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
-/// Gives up before the gateway does. What was begun either committed or did not; a repeat is harmless.
+/// Gives up before the gateway does, and before the function's time is up. What was begun either committed or did not; a repeat is harmless.
 async fn keep_to_budget(request: Request, next: Next) -> Result<Response, Problem> {
     let budget = match *request.method() {
         Method::GET | Method::HEAD => READ_BUDGET,
         _ => CHANGE_BUDGET,
+    };
+    let budget = match request.extensions().get::<TimeLeft>() {
+        Some(TimeLeft(left)) => budget.min(left.saturating_sub(ANSWER_TIME)),
+        None => budget,
     };
     tokio::time::timeout(budget, next.run(request))
         .await

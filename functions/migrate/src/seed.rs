@@ -1,9 +1,9 @@
 //! Seeding: the specs of the demonstration, school attendance.
 
+use millrace_app::compile::compile_spec;
 use millrace_core::definition::SpecKind;
-use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event};
 use millrace_store::Store;
-use millrace_store::specs::{CreateSpec, Definition};
+use millrace_store::specs::CreateSpec;
 use serde_json::Value;
 
 /// The bodies, in the order in which they depend on each other.
@@ -45,7 +45,8 @@ pub async fn seed(store: &Store) -> anyhow::Result<Vec<String>> {
     let mut seeded = Vec::new();
     for (kind, text) in BODIES {
         let body: Value = serde_json::from_str(text)?;
-        let (name, definition) = compile(store, *kind, &body).await?;
+        let definition = compile_spec(store, *kind, &body).await?;
+        let name = definition.name().to_owned();
         match store.create_spec(&definition, &body, "seed").await? {
             CreateSpec::Created(_) => seeded.push(name),
             CreateSpec::Identical(_) => {}
@@ -53,28 +54,6 @@ pub async fn seed(store: &Store) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(seeded)
-}
-
-async fn compile(store: &Store, kind: SpecKind, body: &Value) -> anyhow::Result<(String, Definition)> {
-    Ok(match kind {
-        SpecKind::Dimension => {
-            let dimension = check_dimension(body)?;
-            (dimension.name.to_string(), Definition::Dimension(dimension))
-        }
-        SpecKind::Event => {
-            let event = check_event(body)?;
-            (event.name.to_string(), Definition::Event(event))
-        }
-        SpecKind::Source => anyhow::bail!("no source is seeded"),
-        SpecKind::Dataset => {
-            let catalogue = Catalogue {
-                events: store.list_definitions(SpecKind::Event).await?,
-                dimensions: store.list_definitions(SpecKind::Dimension).await?,
-            };
-            let dataset = check_dataset(body, &catalogue)?;
-            (dataset.name.to_string(), Definition::Dataset(dataset))
-        }
-    })
 }
 
 #[cfg(test)]
@@ -98,6 +77,7 @@ mod tests {
         let catalogue = Catalogue {
             events: vec![event],
             dimensions: vec![dimension],
+            ..Catalogue::default()
         };
         let dataset = check_dataset(&body(2), &catalogue).unwrap();
         assert_eq!(dataset.keys.len(), 2);

@@ -19,6 +19,8 @@ use crate::{deploy, leftovers, prerequisites, screen};
 
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
 const RESTART_PATIENCE: Duration = Duration::from_secs(60);
+/// Where the emulator keeps the logs when it is stopped.
+const KEPT_LOGS: &str = "ministack/state/current/cloudwatch_logs.json";
 
 /// Stops the instance.
 ///
@@ -110,10 +112,10 @@ fn running(instance: &Instance) -> anyhow::Result<Serving> {
         .ok_or_else(|| anyhow!("instance {} does not run: cargo local up", instance.name()))
 }
 
-/// Prints a function's log.
+/// Prints a function's log: of the instance that runs, or what it kept when it was stopped.
 ///
 /// # Errors
-/// When the instance does not run or the emulator refuses.
+/// When there is nothing to follow, or the emulator refuses.
 pub(crate) fn logs(
     workspace: &Workspace,
     instance: &Instance,
@@ -122,14 +124,22 @@ pub(crate) fn logs(
 ) -> anyhow::Result<ExitCode> {
     let function = workspace::function(name)?;
     // Not from status.json, which a deploy writes at its end: the log that tells why one fails is wanted before that.
-    let ports = running(instance)?.ports;
-    let ports = ports.ok_or_else(|| anyhow!("instance {} has no ports", instance.name()))?;
+    let serving = Serving::read(instance).filter(Serving::is_ready);
+    let endpoint = serving
+        .and_then(|serving| serving.ports)
+        .map(|ports| ports.endpoint());
+    if follow && endpoint.is_none() {
+        bail!("instance {} does not run: cargo local up", instance.name());
+    }
     let found = prerequisites::check(instance.folder())?;
     let environment = Environment::settle(workspace, &found.python, Kind::Run)?;
     let mut command = process::bare_command(&environment.python());
+    command.arg(workspace.python_folder().join("logs.py"));
+    match endpoint {
+        Some(endpoint) => command.arg(endpoint),
+        None => command.arg("--kept").arg(instance.path(KEPT_LOGS)),
+    };
     command
-        .arg(workspace.python_folder().join("logs.py"))
-        .arg(ports.endpoint())
         .arg(deploy::log_group(function))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AWS_EC2_METADATA_DISABLED", "true");

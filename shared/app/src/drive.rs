@@ -1,7 +1,7 @@
 //! Driving a file on from the facts alone, whatever the queues lost.
 
 use millrace_core::definition::SpecKind;
-use millrace_core::facts::OpenStep;
+use millrace_core::facts::{OpenStep, status};
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{Envelope, IngestMessage, PerfMessage, Queue, StatusMessage};
@@ -40,8 +40,8 @@ pub async fn drive_file(
         sender.send(queue, body, 0).await?;
         sent += 1;
     }
-    if sent == 0 {
-        // Nothing is open: at most the stored status is late.
+    if sent == 0 && record.stored_status != status(&record.facts).as_str() {
+        // Nothing is open, and the stored status is late.
         let body = to_body(&Envelope::new(StatusMessage::FactsChanged { file }))?;
         sender.send(Queue::Status, body, 0).await?;
         sent = 1;

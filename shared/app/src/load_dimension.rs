@@ -87,7 +87,8 @@ impl Stage<'_> {
 
     async fn add_block(&mut self, block: &Block, key_column: Option<&str>) -> Result<(), ContributeError> {
         for row in 0..block.rows() {
-            let cells: Vec<Option<String>> = block.columns.iter().map(|column| column.text_at(row)).collect();
+            let cells = block.columns.iter().map(|column| column.text_at(row));
+            let cells: Vec<Option<String>> = cells.collect::<Result<_, _>>().map_err(defect)?;
             let key = self.key_of(&cells);
             let cells = serde_json::json!(cells);
             let line = Value::from(vec![Value::from(block.records[row]), cells]).to_string();

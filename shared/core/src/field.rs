@@ -84,7 +84,7 @@ pub struct FieldRules {
     /// A regular expression (linear-time) that a text must match somewhere, as in JSON Schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// The only values allowed, compared with the cell's text.
+    /// The only values allowed, compared as values of the field's type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub one_of: Option<Vec<String>>,
 }

@@ -17,6 +17,7 @@ pub mod page;
 pub mod principal;
 pub mod row_error;
 pub mod source;
+pub mod value;
 
 pub use decimal::Decimal;
 pub use failure::{Failure, FailureKind};

@@ -13,15 +13,62 @@ use serde_json::Value;
 
 use crate::problem::{Problems, SpecErrors, quoted};
 use crate::schema;
+pub use feed::MAX_LISTED_EVENTS;
 use parts::{Listed, Parts};
 
-/// What exists when a dataset is checked.
+/// What exists when a dataset is checked, as far as [`references`] asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Catalogue {
     /// The events that may feed it.
     pub events: Vec<EventDefinition>,
     /// The dimensions that it may look up.
     pub dimensions: Vec<DimensionDefinition>,
+    /// Names of events that do not fit, for a message where none does.
+    pub other_events: Vec<String>,
+}
+
+/// What a dataset's body refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct References {
+    /// The event that feeds it, where the body names one.
+    pub event: Option<String>,
+    /// The dimension that it looks attributes up in.
+    pub dimension: Option<String>,
+    /// The columns that the event has to have.
+    event_columns: Vec<String>,
+    /// The columns that the event has to have unless the dimension has them.
+    grouped_columns: Vec<String>,
+}
+
+impl References {
+    /// The columns that the event has to have, beside those that the dimension has.
+    #[must_use]
+    pub fn columns(&self, dimension: Option<&DimensionDefinition>) -> Vec<&str> {
+        let of_dimension =
+            |name: &str| dimension.is_some_and(|dimension| field(&dimension.fields, name).is_some());
+        let grouped = self.grouped_columns.iter().map(String::as_str);
+        let grouped = grouped.filter(|name| !of_dimension(name));
+        let mut columns: Vec<&str> = self
+            .event_columns
+            .iter()
+            .map(String::as_str)
+            .chain(grouped)
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+/// What a dataset's body refers to; none when the body breaks its schema, which [`check_dataset`] then tells.
+#[must_use]
+pub fn references(body: &Value) -> Option<References> {
+    let mut problems = Problems::default();
+    schema::check(SpecKind::Dataset, body, &mut problems);
+    if !problems.is_empty() {
+        return None;
+    }
+    parts::read(body, &mut problems).map(|parts| parts.references())
 }
 
 impl Catalogue {

@@ -1,7 +1,7 @@
 //! One field: its type and its rules.
 
 use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
-use millrace_core::{Decimal, Name};
+use millrace_core::{Decimal, Name, value};
 use regex::RegexBuilder;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub(crate) fn read(
         field_type,
         required: is_listed_required || is_true("shouldnotnull") || is_true("shouldNotNull"),
         date_format,
-        rules: read_rules(property, field_type, at, problems),
+        rules: read_rules(property, (field_type, date_format), at, problems),
     })
 }
 
@@ -91,7 +91,12 @@ fn check_applicable(property: &Value, field_type: FieldType, at: &Pointer, probl
     }
 }
 
-fn read_rules(property: &Value, field_type: FieldType, at: &Pointer, problems: &mut Problems) -> FieldRules {
+fn read_rules(
+    property: &Value,
+    types: (FieldType, DateFormat),
+    at: &Pointer,
+    problems: &mut Problems,
+) -> FieldRules {
     let mut bound = |rule: &str| read_bound(property, rule, at, problems);
     let minimum = bound("minimum");
     let maximum = bound("maximum");
@@ -105,7 +110,7 @@ fn read_rules(property: &Value, field_type: FieldType, at: &Pointer, problems: &
         min_length: read_length(property, "minLength", at, problems),
         max_length: read_length(property, "maxLength", at, problems),
         pattern: read_pattern(property, at, problems),
-        one_of: read_one_of(property, field_type, at, problems),
+        one_of: read_one_of(property, types, at, problems),
     };
     check_ranges(&rules, at, problems);
     rules
@@ -174,7 +179,7 @@ fn regex_words(error: &regex::Error) -> String {
 
 fn read_one_of(
     property: &Value,
-    field_type: FieldType,
+    (field_type, date_format): (FieldType, DateFormat),
     at: &Pointer,
     problems: &mut Problems,
 ) -> Option<Vec<String>> {
@@ -182,7 +187,7 @@ fn read_one_of(
     let at = at.member("enum");
     let mut values = Vec::with_capacity(listed.len());
     for (index, value) in listed.iter().enumerate() {
-        match enum_text(value, field_type) {
+        match enum_text(value, field_type, date_format) {
             Some(text) if values.contains(&text) => {
                 problems.add(
                     &at.item(index),
@@ -191,22 +196,39 @@ fn read_one_of(
                 );
             }
             Some(text) => values.push(text),
-            None => problems.add(&at.item(index), "wrong_type", "is not of the field's type"),
+            None => problems.add(&at.item(index), "wrong_type", not_of_type(field_type)),
         }
     }
     Some(values)
 }
 
-/// An allowed value as the text of a cell.
-fn enum_text(value: &Value, field_type: FieldType) -> Option<String> {
-    match (value, field_type) {
-        (Value::String(text), FieldType::Text | FieldType::Date | FieldType::Timestamp) => Some(text.clone()),
+/// An allowed value as the text of a cell; none where no cell of the type could have it.
+fn enum_text(listed: &Value, field_type: FieldType, date_format: DateFormat) -> Option<String> {
+    match (listed, field_type) {
+        (Value::String(text), FieldType::Text) => Some(text.clone()),
+        (Value::String(text), FieldType::Date) => {
+            value::date(text.as_bytes(), date_format).map(|_| text.clone())
+        }
+        (Value::String(text), FieldType::Timestamp) => {
+            value::timestamp(text.as_bytes()).map(|_| text.clone())
+        }
         (Value::Bool(truth), FieldType::Boolean) => Some(truth.to_string()),
         (Value::Number(written), FieldType::Integer) => number::decimal(written)
-            .filter(|read| read.scale() == 0)
-            .map(|read| read.to_string()),
+            .map(|read| read.to_string())
+            .filter(|text| value::integer(text.as_bytes()).is_some()),
         (Value::Number(written), FieldType::Decimal) => number::decimal(written).map(|read| read.to_string()),
         _ => None,
+    }
+}
+
+fn not_of_type(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Text => "is no text",
+        FieldType::Integer => "is no whole number of 64 bits",
+        FieldType::Decimal => "is no number of at most 28 digits and 18 decimal places",
+        FieldType::Boolean => "is neither true nor false",
+        FieldType::Date => "is no day in the field's date format",
+        FieldType::Timestamp => "is no RFC 3339 instant",
     }
 }
 

@@ -16,13 +16,13 @@ mod row;
 mod schema;
 mod source;
 
-pub use dataset::{Catalogue, check_dataset};
+pub use dataset::{Catalogue, MAX_LISTED_EVENTS, References, check_dataset, references};
 pub use entity::{check_dimension, check_event};
 pub use field::{MAX_PATTERN_BYTES, MAX_PATTERNS, PATTERN_SIZE_LIMIT_BYTES};
 pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
-pub use row::MAX_FIELDS;
+pub use row::{MAX_DIMENSION_FIELDS, MAX_FIELDS};
 pub use schema::{schema, schema_text};
-pub use source::check_source;
+pub use source::{check_source, unknown_target};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,15 @@ impl SpecErrors {
         &self.0
     }
 
+    /// A single error.
+    pub(crate) fn one(pointer: &str, code: &str, message: &str) -> Self {
+        Self(vec![SpecError {
+            pointer: pointer.to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }])
+    }
+
     /// The errors, taken out.
     #[must_use]
     pub fn into_errors(self) -> Vec<SpecError> {

@@ -10,8 +10,12 @@ use crate::field;
 use crate::pointer::Pointer;
 use crate::problem::{Problems, quoted};
 
-/// The most fields of a spec; the schemas say the same.
+/// The most fields of an event; its schema says the same.
 pub const MAX_FIELDS: usize = 2_000;
+/// The most fields of a dimension; its schema says the same.
+///
+/// A row of PostgreSQL has 8 KiB. What is longer lies outside of it, but 24 bytes of a text or a number may stay inside.
+pub const MAX_DIMENSION_FIELDS: usize = 300;
 
 /// Reads the fields of a row's schema, in their order.
 pub(crate) fn read(items: &Value, at: &Pointer, problems: &mut Problems) -> Vec<Field> {

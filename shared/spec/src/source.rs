@@ -18,6 +18,13 @@ use crate::schema;
 /// The largest file when the spec does not say.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// What is wrong with a source whose target is not there.
+#[must_use]
+pub fn unknown_target() -> SpecErrors {
+    let message = "there is no spec of that kind and name";
+    SpecErrors::one("/target/ingestion_name", "unknown_spec", message)
+}
+
 /// Checks a source's body and compiles it. Whether the target exists is for whoever stores it.
 ///
 /// # Errors

@@ -31,6 +31,7 @@ fn catalogue() -> Catalogue {
     Catalogue {
         events: vec![check_event(&attendance_event()).unwrap()],
         dimensions: vec![check_dimension(&school_dimension()).unwrap()],
+        other_events: Vec::new(),
     }
 }
 

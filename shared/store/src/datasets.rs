@@ -1,7 +1,6 @@
 //! Reading datasets and dimensions: KPI queries, keyset pages, what waits for a dimension.
 
 use millrace_core::failure::Failure;
-use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -152,19 +151,20 @@ impl Store {
         let rows = self
             .rows(Statement::new(text).bind("after", after).bind("limit", limit))
             .await?;
-        let column = |name: &Name, field_type: FieldType| OutputColumn {
-            name: name.clone(),
-            field_type,
-        };
-        let columns = fields
-            .iter()
-            .map(|field| column(&field.name, field.field_type))
-            .collect();
         Ok(Answer {
-            columns,
+            columns: dimension_columns(dimension),
             rows: keyed_rows(rows.rows),
         })
     }
+}
+
+fn dimension_columns(dimension: &DimensionTable) -> Vec<OutputColumn> {
+    let fields = dimension.definition.fields.iter();
+    let columns = fields.map(|field| OutputColumn {
+        name: field.name.clone(),
+        field_type: field.field_type,
+    });
+    columns.collect()
 }
 
 fn keyed_rows(rows: Vec<Vec<Value>>) -> Vec<(String, Vec<Option<String>>)> {

@@ -33,6 +33,61 @@ const PIECE_CHARACTERS: u32 = 15_000;
 /// Bytes of pieces in an answer: with its quotes escaped it stays below 1 MiB.
 const ANSWER_BYTES: u32 = 600_000;
 
+/// Documents that the first answer looks at, and that any answer does.
+const FIRST_DOCUMENTS: u32 = 32;
+const MOST_DOCUMENTS: u32 = 4_096;
+
+/// A piece of a document.
+struct Piece {
+    key: String,
+    /// The character where it begins, from 1.
+    at: i64,
+    text: String,
+    /// How many pieces there were to bring, and from how many documents.
+    pieces: i64,
+    documents: i64,
+}
+
+impl Piece {
+    fn read(row: Vec<Value>) -> Result<Self, Failure> {
+        match <[Value; 5]>::try_from(row) {
+            Ok(
+                [
+                    Value::Text(key),
+                    Value::Long(at),
+                    Value::Text(text),
+                    Value::Long(pieces),
+                    Value::Long(documents),
+                ],
+            ) => Ok(Self {
+                key,
+                at,
+                text,
+                pieces,
+                documents,
+            }),
+            _ => Err(unexpected("a piece of a document was expected")),
+        }
+    }
+}
+
+/// The pieces of the next documents, as many as an answer holds. `:after` is the last key that was met; with `:after_at`
+/// its document goes on behind the piece that begins there.
+fn pieces_of(documents: &str) -> String {
+    format!(
+        "select key, at, piece, pieces, documents from (select p.key, p.at, p.piece, p.documents, \
+         count(*) over () as pieces, sum(octet_length(p.piece)) over (order by p.key, p.at) as bytes \
+         from (select d.key, x.at, substr(d.doc, x.at, {PIECE_CHARACTERS}) as piece, d.documents \
+            from (select l.key, l.doc, count(*) over () as documents from (select a.key, a.doc \
+                from ({documents}) a (key, doc) where cast(:after as text) is null or a.key > cast(:after as text) \
+                or (a.key = cast(:after as text) and cast(:after_at as integer) is not null) \
+                order by a.key limit cast(:most as integer)) l) d, \
+            generate_series(1, length(d.doc), {PIECE_CHARACTERS}) as x (at)) p \
+         where cast(:after as text) is null or p.key > cast(:after as text) or p.at > cast(:after_at as integer)) q \
+         where bytes <= {ANSWER_BYTES} order by key, at"
+    )
+}
+
 /// The database, as the product uses it.
 #[derive(Clone)]
 pub struct Store {
@@ -77,57 +132,48 @@ impl Store {
             .collect()
     }
 
-    /// JSON documents of any length, in the order of their keys.
+    /// JSON documents of any length, in the order of their keys, each of which is there once.
     ///
     /// `documents` is a query of keys and texts. An answer's row holds 64 KiB at most and an answer 1 MiB, so the texts
-    /// come in pieces, in as many answers as it takes; for all but the largest that is one.
+    /// come in pieces, in as many answers as it takes; for all but the largest that is one. An answer looks at no more
+    /// documents than the one before could bring, so that the work grows with the texts and not with its square.
     async fn documents<T: DeserializeOwned>(
         &self,
         documents: &str,
         parameters: &[(&'static str, Value)],
     ) -> Result<Vec<T>, Failure> {
-        let text = format!(
-            "select key, at, piece, pieces from (select p.key, p.at, p.piece, count(*) over () as pieces, \
-             sum(octet_length(p.piece)) over (order by p.key, p.at) as bytes \
-             from (select d.key, x.at, substr(d.doc, x.at, {PIECE_CHARACTERS}) as piece from ({documents}) d (key, doc), \
-                generate_series(1, length(d.doc), {PIECE_CHARACTERS}) as x (at)) p \
-             where cast(:after as text) is null \
-                or (p.key, p.at) > (cast(:after as text), cast(:after_at as integer))) q \
-             where bytes <= {ANSWER_BYTES} order by key, at"
-        );
+        let text = pieces_of(documents);
         let mut found: Vec<(String, String)> = Vec::new();
-        let (mut after, mut after_at) = (Value::Null, Value::Null);
+        let (mut after, mut after_at, mut most) = (Value::Null, Value::Null, FIRST_DOCUMENTS);
         loop {
             let mut statement = Statement::new(text.clone())
                 .bind("after", after.clone())
-                .bind("after_at", after_at.clone());
-            statement.parameters.extend(
-                parameters
-                    .iter()
-                    .map(|(name, value)| ((*name).into(), value.clone())),
-            );
+                .bind("after_at", after_at.clone())
+                .bind("most", most);
+            let own = parameters.iter();
+            let own = own.map(|(name, value)| ((*name).into(), value.clone()));
+            statement.parameters.extend(own);
             let rows = self.rows(statement).await?.rows;
-            let (count, mut pieces) = (rows.len(), 0);
+            let (known, count) = (found.len(), rows.len());
+            let (mut pieces, mut looked_at) = (0, 0);
             for row in rows {
-                let Ok(
-                    [
-                        Value::Text(key),
-                        Value::Long(at),
-                        Value::Text(piece),
-                        Value::Long(all),
-                    ],
-                ) = <[Value; 4]>::try_from(row)
-                else {
-                    return Err(unexpected("a piece of a document was expected"));
-                };
-                (after, after_at, pieces) = (Value::Text(key.clone()), Value::Long(at), all);
-                match found.last_mut().filter(|(last, _)| *last == key) {
-                    Some((_, text)) => text.push_str(&piece),
-                    None => found.push((key, piece)),
+                let piece = Piece::read(row)?;
+                (after, after_at) = (Value::Text(piece.key.clone()), Value::Long(piece.at));
+                (pieces, looked_at) = (piece.pieces, piece.documents);
+                match found.last_mut().filter(|(last, _)| *last == piece.key) {
+                    Some((_, text)) => text.push_str(&piece.text),
+                    None => found.push((piece.key, piece.text)),
                 }
             }
-            if i64::try_from(count).is_ok_and(|count| count >= pieces) {
+            let is_whole = i64::try_from(count).is_ok_and(|count| count >= pieces);
+            if is_whole && looked_at < i64::from(most) {
                 break;
+            }
+            if is_whole {
+                after_at = Value::Null;
+                most = (most * 2).min(MOST_DOCUMENTS);
+            } else {
+                most = u32::try_from(found.len() - known).unwrap_or(MOST_DOCUMENTS) + 1;
             }
         }
         let texts = found.into_iter();

@@ -25,7 +25,9 @@ pub enum Definition {
 }
 
 impl Definition {
-    fn kind(&self) -> SpecKind {
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> SpecKind {
         match self {
             Self::Dataset(_) => SpecKind::Dataset,
             Self::Dimension(_) => SpecKind::Dimension,
@@ -34,7 +36,9 @@ impl Definition {
         }
     }
 
-    fn name(&self) -> &str {
+    /// The spec's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
         match self {
             Self::Dataset(definition) => definition.name.as_str(),
             Self::Dimension(definition) => definition.name.as_str(),
@@ -55,6 +59,21 @@ pub struct SpecRecord {
     pub version: u32,
     /// The body as it was posted.
     pub body: serde_json::Value,
+    /// Who created it.
+    pub created_by: String,
+    /// When (RFC 3339).
+    pub created_at: String,
+}
+
+/// A stored spec without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SpecSummary {
+    /// Its kind.
+    pub kind: SpecKind,
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
     /// Who created it.
     pub created_by: String,
     /// When (RFC 3339).
@@ -225,7 +244,7 @@ impl Store {
             .await
     }
 
-    /// Specs of a kind, by name, after a name.
+    /// Specs of a kind without their bodies, by name, after a name.
     ///
     /// # Errors
     /// [`Failure`] of the database.
@@ -234,19 +253,18 @@ impl Store {
         kind: SpecKind,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<SpecRecord>, Failure> {
-        let text = format!(
-            "select s.name, {SPEC_RECORD} from (select distinct on (name) * from spec.spec \
-             where kind = cast(:kind as text) order by name, version desc) s \
-             where cast(:after_name as text) is null or s.name > cast(:after_name as text) \
-             order by s.name limit cast(:limit as integer)"
-        );
-        let parameters = [
-            ("kind", kind.as_str().into()),
-            ("after_name", after.into()),
-            ("limit", limit.into()),
-        ];
-        self.documents(&text, &parameters).await
+    ) -> Result<Vec<SpecSummary>, Failure> {
+        let text = "select jsonb_build_object('kind', s.kind, 'name', s.name, 'version', s.version, \
+             'created_by', s.created_by, 'created_at', s.created_at)::text \
+             from (select distinct on (name) kind, name, version, created_by, created_at from spec.spec \
+             where kind = cast(:kind as text) \
+             and (cast(:after_name as text) is null or name > cast(:after_name as text)) \
+             order by name, version desc limit cast(:limit as integer)) s order by s.name";
+        let statement = Statement::new(text)
+            .bind("kind", kind.as_str())
+            .bind("after_name", after)
+            .bind("limit", limit);
+        self.json_list(statement).await
     }
 
     /// The compiled definition of a spec: its latest version, or the one that is given.
@@ -271,14 +289,41 @@ impl Store {
         self.document(text, &parameters).await
     }
 
-    /// The compiled definitions of all specs of a kind, in their latest versions.
+    /// The compiled definitions of specs of a kind by their names, in their latest versions; those that are there.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn list_definitions<T: DeserializeOwned>(&self, kind: SpecKind) -> Result<Vec<T>, Failure> {
-        let text = "select distinct on (name) name, definition::text from spec.spec \
-             where kind = cast(:kind as text) order by name, version desc";
-        self.documents(text, &[("kind", kind.as_str().into())]).await
+    pub async fn list_definitions<T: DeserializeOwned>(
+        &self,
+        kind: SpecKind,
+        names: &[&str],
+    ) -> Result<Vec<T>, Failure> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = "select s.name, s.definition::text from (select distinct on (name) name, definition \
+             from spec.spec where kind = cast(:kind as text) \
+             and name in (select jsonb_array_elements_text(cast(:names as jsonb))) order by name, version desc) s";
+        let names = serde_json::json!(names).to_string();
+        self.documents(text, &[("kind", kind.as_str().into()), ("names", names.into())])
+            .await
+    }
+
+    /// The names of the events whose latest versions have all these fields, by name.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn find_events(&self, fields: &[&str], limit: u32) -> Result<Vec<String>, Failure> {
+        let text = "select to_jsonb(s.name)::text from (select distinct on (name) name, definition from spec.spec \
+             where kind = 'event' order by name, version desc) s \
+             where s.definition @> cast(:fields as jsonb) order by s.name limit cast(:limit as integer)";
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|name| serde_json::json!({ "name": name }))
+            .collect();
+        let fields = serde_json::json!({ "fields": fields }).to_string();
+        let statement = Statement::new(text).bind("fields", fields);
+        self.json_list(statement.bind("limit", limit)).await
     }
 
     /// A dimension's table, if the dimension exists.

@@ -4,6 +4,7 @@
 //! whole: when one cell is bad, the cells before it are taken back.
 
 mod column;
+mod one_of;
 mod report;
 mod words;
 

@@ -11,7 +11,6 @@ pub mod plan;
 pub mod rejected;
 mod render;
 pub mod scan;
-mod value;
 
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
 pub use check::{CheckError, CheckSummary, FileCheck};
@@ -20,4 +19,5 @@ pub use limits::Limits;
 pub use part::{PartError, PartReader, PartSpec, PartWriter};
 pub use plan::{PlanSummary, Planner};
 pub use rejected::{RejectedRow, read_rejected};
+pub use render::OutOfCalendar;
 pub use scan::Extent;

@@ -297,10 +297,17 @@ async fn definitions_come_back_as_they_were_compiled() {
         .await
         .unwrap();
     assert_eq!(none, None);
-    let dimensions: Vec<DimensionDefinition> =
-        bench.store.list_definitions(SpecKind::Dimension).await.unwrap();
+    let dimensions: Vec<DimensionDefinition> = bench
+        .store
+        .list_definitions(SpecKind::Dimension, &["schools", "nothing"])
+        .await
+        .unwrap();
     assert_eq!(dimensions[0].key, [Name::parse("school").unwrap()]);
-    let datasets: Vec<DatasetDefinition> = bench.store.list_definitions(SpecKind::Dataset).await.unwrap();
+    let datasets: Vec<DatasetDefinition> = bench
+        .store
+        .list_definitions(SpecKind::Dataset, &[DATASET])
+        .await
+        .unwrap();
     let (cells, version) = bench.store.cell_table(DATASET).await.unwrap().unwrap();
     assert_eq!((&cells.definition, version), (&datasets[0], 0));
     let table = bench.store.dimension_table("schools").await.unwrap().unwrap();

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
-use millrace_core::facts::Mode;
+use millrace_core::facts::{FileStatus, Mode, status};
 use millrace_core::failure::Failure;
 use millrace_core::name::Name;
+use millrace_spec::MAX_DIMENSION_FIELDS;
 use millrace_store::files::FileFilter;
 use millrace_store::{Rows, Sql, Statement, Store, TransactionId, Value};
-use millrace_tests::specs;
+use millrace_tests::{Random, Road, specs};
 
 use super::{Bench, DATASET};
 
@@ -86,6 +87,108 @@ async fn a_page_of_files_fits_an_answer() {
     assert_eq!(bench.store.list_files(&filter).await.unwrap().len(), 200);
 }
 
+/// The widest dimension, each cell as large as what stays inside of a row, and of bytes that do not compress.
+#[tokio::test]
+async fn the_widest_dimension_holds_a_row_of_anything() {
+    let Some(bench) = Bench::bare() else { return };
+    let names: Vec<String> = (0..MAX_DIMENSION_FIELDS)
+        .map(|number| format!("f{number}"))
+        .collect();
+    let mut random = Random::new(7);
+    for (kind, length) in [("string", 22), ("string", 150), ("number", 28), ("integer", 18)] {
+        let spec = format!("wide_{kind}_{length}");
+        let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), kind)).collect();
+        fields[0].1 = "string!";
+        specs::create(&bench.owner, &specs::dimension(&spec, &["f0"], &fields)).await;
+        let mut cell = || -> String {
+            let letters = match kind {
+                "string" => "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+                _ => "123456789",
+            };
+            let letters: Vec<char> = letters.chars().collect();
+            let mut text: String = (0..length).map(|_| *random.one_of(&letters)).collect();
+            if kind == "number" {
+                text.insert(11, '.');
+            }
+            text
+        };
+        let row: Vec<String> = (0..MAX_DIMENSION_FIELDS).map(|_| cell()).collect();
+        let csv = format!("{}\n{}\n", names.join(","), row.join(","));
+        let road = Road::new(bench.database.app());
+        let file = road
+            .load((SpecKind::Dimension, &spec), "a.csv", Mode::New, &csv)
+            .await;
+        assert_eq!(
+            status(&file.facts),
+            FileStatus::ReadyToArchive,
+            "{spec}: {:?}",
+            file.facts
+        );
+        let table = bench.store.dimension_table(&spec).await.unwrap().unwrap();
+        let rows = bench
+            .store
+            .list_dimension_rows(&table, None, 2)
+            .await
+            .unwrap()
+            .rows;
+        let shown: Vec<String> = rows[0]
+            .1
+            .iter()
+            .map(|cell| cell.clone().unwrap_or_default())
+            .collect();
+        assert_eq!(shown, row, "{spec}");
+    }
+}
+
+/// The widest cells: as many keys and figures as a dataset may have, each as large as it can be.
+#[tokio::test]
+async fn the_widest_dataset_holds_figures_of_any_size() {
+    let Some(bench) = Bench::bare() else { return };
+    let keys: Vec<String> = (0..16).map(|number| format!("k{number}")).collect();
+    let numbers: Vec<String> = (0..90).map(|number| format!("n{number}")).collect();
+    let mut fields: Vec<(&str, &str)> = keys.iter().map(|name| (name.as_str(), "string")).collect();
+    fields.extend(numbers.iter().map(|name| (name.as_str(), "number")));
+    specs::create(&bench.owner, &specs::event("wide", &fields)).await;
+    let dataset = specs::dataset(&specs::Dataset {
+        name: "of_wide",
+        event: "wide",
+        group_by: &keys.iter().map(String::as_str).collect::<Vec<_>>(),
+        functions: &["sum", "min", "max"],
+        columns: &numbers.iter().map(String::as_str).collect::<Vec<_>>(),
+        ..specs::Dataset::default()
+    });
+    specs::create(&bench.owner, &dataset).await;
+    let key: Vec<String> = (0..16)
+        .map(|number| format!("{number:02}{}", "abcdefghijklmnopqrst"))
+        .collect();
+    let row = |digit: &str| {
+        let figures = vec![format!("{}.{}", digit.repeat(10), digit.repeat(18)); 90];
+        format!("{},{}\n", key.join(","), figures.join(","))
+    };
+    let csv = format!(
+        "{},{}\n{}{}",
+        keys.join(","),
+        numbers.join(","),
+        row("9"),
+        row("8")
+    );
+    let road = Road::new(bench.database.app());
+    let file = road
+        .load((SpecKind::Event, "wide"), "a.csv", Mode::New, &csv)
+        .await;
+    assert_eq!(
+        status(&file.facts),
+        FileStatus::ReadyToArchive,
+        "{:?}",
+        file.facts
+    );
+    let sums = bench
+        .database
+        .value("select m90_sum::text from stored.cells_1")
+        .await;
+    assert_eq!(sums.as_deref(), Some("18888888888.888888888888888887"));
+}
+
 #[tokio::test]
 async fn a_spec_with_the_most_fields_is_read_back() {
     let Some(bench) = Bench::bare() else { return };
@@ -114,7 +217,7 @@ async fn a_spec_with_the_most_fields_is_read_back() {
     assert_eq!(
         bench
             .store
-            .list_definitions::<EventDefinition>(SpecKind::Event)
+            .list_definitions::<EventDefinition>(SpecKind::Event, &["wide"])
             .await
             .unwrap(),
         [event]
@@ -137,7 +240,11 @@ async fn a_spec_with_the_most_fields_is_read_back() {
         ..specs::Dataset::default()
     });
     specs::create(&bench.owner, &dataset).await;
-    let datasets: Vec<DatasetDefinition> = bench.store.list_definitions(SpecKind::Dataset).await.unwrap();
+    let datasets: Vec<DatasetDefinition> = bench
+        .store
+        .list_definitions(SpecKind::Dataset, &["of_wide"])
+        .await
+        .unwrap();
     assert_eq!(datasets.len(), 1);
 }
 

@@ -11,6 +11,7 @@ mod dimensions;
 mod documents;
 mod limits;
 mod outbox;
+mod pages;
 mod ratio;
 mod reading;
 

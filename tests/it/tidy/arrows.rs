@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("shared/store", &["core", "sql"]),
     (
         "shared/app",
-        &["core", "source", "table", "aggregate", "pdf", "store"],
+        &["core", "source", "spec", "table", "aggregate", "pdf", "store"],
     ),
     ("shared/aws", &["core", "source", "store", "app"]),
     ("shared/lambda", &["core", "app", "aws"]),

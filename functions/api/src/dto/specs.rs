@@ -1,7 +1,7 @@
 //! Specs on the wire.
 
 use millrace_core::definition::SpecKind;
-use millrace_store::specs::{Definition, SpecRecord};
+use millrace_store::specs::{Definition, SpecRecord, SpecSummary};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -97,6 +97,26 @@ pub struct SpecPage {
     pub items: Vec<SpecItem>,
     /// Hand this back as `cursor` to get the next page; null on the last one.
     pub next: Option<String>,
+}
+
+impl SpecPage {
+    /// A page that was asked for with so many items.
+    #[must_use]
+    pub fn new(summaries: Vec<SpecSummary>, limit: u32) -> Self {
+        let is_full = summaries.len() >= limit as usize;
+        let next = summaries.last().filter(|_| is_full).map(|last| last.name.clone());
+        let items = summaries.into_iter().map(|summary| SpecItem {
+            kind: summary.kind,
+            name: summary.name,
+            version: summary.version,
+            created_by: summary.created_by,
+            created_at: summary.created_at,
+        });
+        Self {
+            items: items.collect(),
+            next,
+        }
+    }
 }
 
 impl From<SpecRecord> for SpecDetail {

@@ -57,6 +57,8 @@ pub struct UploadOrder {
 /// The members of an order as texts, wherever they came from.
 struct Texts<'a> {
     prefix: &'static str,
+    /// The member that the file's name comes with.
+    file_name_member: &'static str,
     kind: &'a str,
     name: &'a str,
     file_name: &'a str,
@@ -72,6 +74,7 @@ impl UploadAsked {
     pub fn order(&self) -> Result<UploadOrder, Problem> {
         check(&Texts {
             prefix: "",
+            file_name_member: "file_name",
             kind: &self.ingestion_type,
             name: &self.ingestion_name,
             file_name: &self.file_name,
@@ -94,6 +97,7 @@ pub fn form_order(form: &CsvForm) -> Result<UploadOrder, Problem> {
     };
     check(&Texts {
         prefix: "/form",
+        file_name_member: "file",
         kind: text("ingestion_type").unwrap_or_default(),
         name: text("ingestion_name").unwrap_or_default(),
         file_name: &form.file_name,
@@ -116,7 +120,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     let name = Name::parse(texts.name)
         .map_err(|error| broken.push(("ingestion_name", "bad_name", error.to_string())));
     if let Some(message) = file_name_error(texts.file_name) {
-        broken.push(("file_name", "bad_file_name", message.to_owned()));
+        broken.push((texts.file_name_member, "bad_file_name", message.to_owned()));
     }
     let mode = Mode::parse(texts.mode.unwrap_or("new")).filter(|mode| *mode != Mode::Delete);
     if mode.is_none() {
@@ -156,12 +160,15 @@ fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
 
 /// A name that can be shown, stored and put into a header anywhere: no path, no control characters.
 fn file_name_error(name: &str) -> Option<&'static str> {
-    let is_bad = |character: char| character.is_control() || matches!(character, '/' | '\\');
+    let is_bad = |character: char| {
+        character.is_control() || matches!(character, '/' | '\\' | char::REPLACEMENT_CHARACTER)
+    };
     if name.is_empty() || name.len() > MAX_FILE_NAME_BYTES {
         return Some("has to have 1 to 200 bytes");
     }
     let is_only_dots = name.chars().all(|character| character == '.');
-    (is_only_dots || name.chars().any(is_bad)).then_some("is a plain name: no slashes, no control characters")
+    (is_only_dots || name.chars().any(is_bad))
+        .then_some("is a plain name: no slashes, no control characters, UTF-8")
 }
 
 /// Where to send a file's bytes.

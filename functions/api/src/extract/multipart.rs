@@ -126,6 +126,9 @@ async fn read_file(field: Field<'_>) -> Result<(String, Bytes), Problem> {
 async fn read_text(name: &str, field: Field<'_>) -> Result<String, Problem> {
     let bytes = field.bytes().await.map_err(|error| bad_form(&error))?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| bad_member(name, "is not UTF-8"))?;
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(bad_member(name, "is not UTF-8"));
+    }
     if text.chars().any(char::is_control) {
         return Err(bad_member(name, "holds control characters"));
     }

@@ -37,6 +37,16 @@ impl<S: Send + Sync, T: ReadQuery> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The query of an address that has no parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct NoParameters;
+
+impl ReadQuery for NoParameters {
+    fn read(_: &mut QueryMembers) -> Result<Self, Problem> {
+        Ok(Self)
+    }
+}
+
 /// The members of a query that were not taken yet.
 #[derive(Debug, Default)]
 pub struct QueryMembers(Vec<(String, String)>);
@@ -175,7 +185,9 @@ fn decode(text: &str) -> Result<String, Problem> {
         ));
     }
     let text = String::from_utf8(bytes).map_err(|_| bad())?;
-    if text.chars().any(char::is_control) {
+    // The last stands for bytes that were not UTF-8, wherever it was put there.
+    let is_bad = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
+    if text.chars().any(is_bad) {
         return Err(bad());
     }
     Ok(text)

@@ -1,6 +1,6 @@
 //! A strict JSON reader: what two readers could understand differently is refused.
 //!
-//! Beyond RFC 8259 it refuses duplicate member names, NUL, lone surrogates, numbers that our values cannot hold
+//! Beyond RFC 8259 it refuses duplicate member names, NUL, lone surrogates, U+FFFD, numbers that our values cannot hold
 //! exactly, and everything above the limits below. Errors carry the JSON pointer and the byte where reading stopped.
 //! Memory and time are linear in the text, which the caller has limited before.
 
@@ -64,6 +64,11 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
 type Refusal = (&'static str, &'static str);
 
 const SYNTAX: &str = "malformed_json";
+/// The gateway puts U+FFFD in the place of bytes that are not UTF-8, before we see them.
+const NOT_UTF8: Refusal = (
+    "invalid_utf8",
+    "a string holds U+FFFD, which stands for bytes that were not UTF-8",
+);
 
 enum Step {
     Member(String),
@@ -242,7 +247,10 @@ impl Reader<'_> {
             }
         }
         self.at += 1;
-        Ok(read)
+        match read.contains(char::REPLACEMENT_CHARACTER) {
+            true => Err(NOT_UTF8),
+            false => Ok(read),
+        }
     }
 
     fn escape(&mut self) -> Result<char, Refusal> {

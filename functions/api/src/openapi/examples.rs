@@ -71,7 +71,7 @@ fn example(kind: SpecKind) -> Value {
                 "school_id": {"type": "string", "shouldnotnull": true}, "district_id": {"type": "string"}}}}}}})
         }
         SpecKind::Event => {
-            json!({"ingestion_type": "event", "event_name": "event_students_attendance", "input": {
+            json!({"ingestion_type": "event", "event_name": "event_school_visits", "input": {
             "type": "object", "properties": {"event": {"type": "array", "items": {"type": "object",
             "required": ["date", "school_id", "total_students"], "properties": {
                 "date": {"type": "string", "format": "date"}, "school_id": {"type": "string"},
@@ -83,7 +83,7 @@ fn example(kind: SpecKind) -> Value {
             "target": {"ingestion_type": "event", "ingestion_name": "event_students_attendance"},
             "allowed_hosts": ["data.example.org"], "content": {"types": ["text/csv"]}}),
         SpecKind::Dataset => json!({"ingestion_type": "dataset", "dataset_name": "students_by_school",
-            "event_name": "event_students_attendance", "input": {"type": "object", "properties": {
+            "event_name": "event_school_visits", "input": {"type": "object", "properties": {
             "dimensions": {"type": "object", "properties": {
                 "table": {"type": "string", "pattern": "ingestion.dimension_school"}, "column": ["school_id"],
                 "merge_on_col": {"type": "string", "pattern": "school_id"}}},

@@ -52,15 +52,16 @@ pub(crate) async fn list_dimension_rows(
     let table = table.ok_or_else(|| Problem::not_found(format!("there is no dimension {name}")))?;
     let after = decode_cursor(page.cursor)?;
     let mut size = PageSize::at_most(page.limit);
-    loop {
+    let rows = loop {
         let rows = deps
             .store
             .list_dimension_rows(&table, after.as_deref(), size.items() + 1)
             .await;
         if let Some(rows) = size.take(rows) {
-            return Ok(Json(row_page(rows?, size.items(), None)));
+            break rows;
         }
-    }
+    };
+    Ok(Json(row_page(rows?, size.items(), None)))
 }
 
 /// A dataset as it is read.
@@ -110,6 +111,10 @@ pub(crate) async fn query_page(
 pub(crate) fn read_problem(error: ReadError) -> Problem {
     match error {
         ReadError::Selection(error) => Problem::invalid("bad_selection", error.to_string()),
+        ReadError::Database(failure) if failure.is_response_too_large() => {
+            let detail = "a row of the answer is larger than 64 KiB: group by fewer or shorter columns";
+            Problem::invalid("row_too_large", detail)
+        }
         ReadError::Database(failure)
             if failure
                 .detail

@@ -12,6 +12,7 @@ use http::header::RETRY_AFTER;
 
 use crate::deps::{Deps, Part};
 use crate::dto::health::{Health, PartHealth};
+use crate::extract::{NoParameters, Query};
 
 /// How long a part may take to answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,7 +26,10 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
         (status = 503, description = "No part answers.", body = Health, example = json!({
             "status": "down", "parts": [{"name": "database", "status": "down", "code": "temporarily_unavailable"}]})),
     ))]
-pub(crate) async fn read(State(deps): State<Arc<Deps>>) -> Response {
+pub(crate) async fn read(
+    State(deps): State<Arc<Deps>>,
+    Query(NoParameters): Query<NoParameters>,
+) -> Response {
     let parts = join_all(deps.parts.iter().map(ask)).await;
     let up = parts.iter().filter(|part| part.code.is_none()).count();
     let (code, status) = match up {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::fmt::temporal::Pieces;
 use millrace_core::field::FieldType;
 use millrace_core::{Decimal, Name};
 use millrace_store::datasets::KpiQuery;
@@ -86,6 +87,46 @@ fn is_of(field_type: FieldType, value: &str) -> bool {
         FieldType::Decimal => Decimal::from_str(value).is_ok(),
         FieldType::Boolean => matches!(value, "true" | "false"),
         FieldType::Date => parse_day(value).is_some(),
-        FieldType::Timestamp => value.parse::<jiff::Timestamp>().is_ok(),
+        FieldType::Timestamp => is_instant(value),
+    }
+}
+
+/// An instant with its offset, in RFC 3339's form or as answers show it, of the years that files may have.
+///
+/// Taken apart and not made into an instant of the library, which ends a day before the year 9999 does.
+fn is_instant(value: &str) -> bool {
+    Pieces::parse(value).is_ok_and(|pieces| {
+        let is_plain = pieces.time().is_some() && pieces.time_zone_annotation().is_none();
+        is_plain && pieces.offset().is_some() && (1..=9999).contains(&pieces.date().year())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_instant;
+
+    #[test]
+    fn every_instant_that_an_answer_shows_can_be_asked_for() {
+        for value in [
+            "0001-01-01 00:00:00+00",
+            "2023-01-08T05:30:00.5+05:30",
+            "9999-12-30T22:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31 23:59:59.999999+00",
+        ] {
+            assert!(is_instant(value), "{value}");
+        }
+        for value in [
+            "2023-01-08",
+            "2023-01-08T05:30:00",
+            "2023-01-08T05:30:00+00:00[UTC]",
+            "-000001-01-01T00:00:00Z",
+            "0000-12-31T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "noon",
+            "",
+        ] {
+            assert!(!is_instant(value), "{value}");
+        }
     }
 }

@@ -5,23 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use millrace_app::compile::compile_spec;
 use millrace_app::outbox::send_dataset;
 use millrace_core::Failure;
 use millrace_core::definition::SpecKind;
-use millrace_spec::{Catalogue, check_dataset, check_dimension, check_event, check_source};
-use millrace_store::Store;
-use millrace_store::specs::{CreateSpec, Definition, SpecRecord, is_name_conflict};
+use millrace_store::specs::{CreateSpec, Definition, is_name_conflict};
 use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::deps::Deps;
-use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecItem, SpecPage};
+use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecPage};
 use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
-
-/// Bodies come with the listing, so a page of specs is short.
-const MAX_SPECS: u32 = 100;
 
 /// Creates a spec, with its table and view.
 ///
@@ -42,7 +38,7 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
-    let definition = compile(&deps.store, kind, &body.value).await?;
+    let definition = compile_spec(&deps.store, kind, &body.value).await?;
     send_contributions(&deps, &definition, deps.reminder_delay_seconds).await?;
     let created = deps
         .owner_store
@@ -55,37 +51,6 @@ pub(crate) async fn create(
     };
     send_contributions(&deps, &definition, 0).await?;
     Ok((status, Json(SpecCreated::new(&definition, version, message))))
-}
-
-async fn compile(store: &Store, kind: SpecKind, body: &Value) -> Answer<Definition> {
-    let definition = match kind {
-        SpecKind::Dimension => Definition::Dimension(check_dimension(body)?),
-        SpecKind::Event => Definition::Event(check_event(body)?),
-        SpecKind::Dataset => {
-            let catalogue = Catalogue {
-                events: store.list_definitions(SpecKind::Event).await?,
-                dimensions: store.list_definitions(SpecKind::Dimension).await?,
-            };
-            Definition::Dataset(check_dataset(body, &catalogue)?)
-        }
-        SpecKind::Source => compile_source(store, body).await?,
-    };
-    Ok(definition)
-}
-
-/// A source's files are files of a spec that is there.
-async fn compile_source(store: &Store, body: &Value) -> Answer<Definition> {
-    let source = check_source(body)?;
-    let target = &source.target;
-    let found = store
-        .load_spec(target.ingestion_type, target.ingestion_name.as_str())
-        .await?;
-    if found.is_none() {
-        let message = "there is no spec of that kind and name";
-        let problem = Problem::invalid("invalid_spec", message);
-        return Err(problem.at("/target/ingestion_name", "unknown_spec", message));
-    }
-    Ok(Definition::Source(Box::new(source)))
 }
 
 /// A dataset takes in the files that its event has already: their messages are written with the spec, and the status
@@ -123,26 +88,16 @@ pub(crate) async fn list(
     KindInPath(kind): KindInPath,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<SpecPage>> {
-    let mut size = PageSize::at_most(page.limit.min(MAX_SPECS));
+    let mut size = PageSize::at_most(page.limit);
     loop {
-        let records = deps
+        let summaries = deps
             .store
             .list_specs(kind, page.cursor.as_deref(), size.items())
             .await;
-        if let Some(records) = size.take(records) {
-            return Ok(Json(spec_page(records?, size)));
+        if let Some(summaries) = size.take(summaries) {
+            return Ok(Json(SpecPage::new(summaries?, size.items())));
         }
     }
-}
-
-fn spec_page(records: Vec<SpecRecord>, size: PageSize) -> SpecPage {
-    let is_full = records.len() == size.items() as usize;
-    let items: Vec<SpecItem> = records
-        .into_iter()
-        .map(|record| SpecDetail::from(record).item)
-        .collect();
-    let next = items.last().filter(|_| is_full).map(|last| last.name.clone());
-    SpecPage { items, next }
 }
 
 /// Reads a spec.

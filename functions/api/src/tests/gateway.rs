@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use http::HeaderMap;
@@ -16,7 +18,7 @@ fn payload(method: &str, path: &str, query: &str) -> Value {
 }
 
 async fn answer(payload: Value) -> GatewayResponse {
-    handle(api_without_database().router(), payload).await
+    handle(api_without_database().router(), payload, None).await
 }
 
 fn code(response: &GatewayResponse) -> String {
@@ -94,7 +96,7 @@ async fn bodies_cookies_and_request_ids_come_through() {
     payload["cookies"] = json!(["a=1", "b=2"]);
     payload["body"] = json!("aMOpIQ==");
     payload["isBase64Encoded"] = json!(true);
-    let response = handle(echo, payload).await;
+    let response = handle(echo, payload, None).await;
     assert_eq!(response.body, "a=1; b=2 hé!");
     assert_eq!(response.headers["x-request-id"], "r-1");
     assert!(!response.is_base64_encoded);
@@ -111,11 +113,32 @@ async fn a_panic_and_an_answer_that_is_too_large_are_internal_errors() {
         .route("/panic", get(defect))
         .route("/large", get(large));
     for path in ["/panic", "/large"] {
-        let response = handle(router.clone(), payload("GET", path, "")).await;
+        let response = handle(router.clone(), payload("GET", path, ""), None).await;
         assert_eq!(
             (response.status_code, code(&response).as_str()),
             (500, "internal_error"),
             "{path}"
         );
+    }
+}
+
+/// Whatever a handler waits for, the answer is there before the function's time is up.
+#[tokio::test]
+async fn the_functions_own_end_is_not_waited_for() {
+    let waiting = Router::new().route("/", get(std::future::pending::<String>));
+    for time_left_ms in [0, 400, 501] {
+        let time_left = Some(Duration::from_millis(time_left_ms));
+        let router = crate::router::bounded(waiting.clone());
+        let answered = handle(router, payload("GET", "/", ""), time_left);
+        // Far below the ten seconds that reading may take otherwise.
+        let response = tokio::time::timeout(Duration::from_secs(5), answered)
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.status_code, code(&response).as_str()),
+            (503, "timed_out"),
+            "{time_left_ms}"
+        );
+        assert_eq!(response.headers["retry-after"], "5");
     }
 }

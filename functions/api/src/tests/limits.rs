@@ -7,15 +7,18 @@ use crate::extract::limits::{MAX_HEADER_BYTES, MAX_JSON_BYTES, MAX_LINE_BYTES, M
 #[tokio::test]
 async fn the_line_has_eight_kibibytes_and_the_query_a_hundred_members() {
     let api = api_without_database();
-    let line = |bytes: usize| format!("/health?{}", "a".repeat(bytes - "/health?".len()));
-    assert_eq!(api.get(&line(MAX_LINE_BYTES)).await.status, StatusCode::OK);
+    let line = |bytes: usize| format!("/{}", "a".repeat(bytes - 1));
+    assert_eq!(api.get(&line(MAX_LINE_BYTES)).await.status, StatusCode::NOT_FOUND);
     let read = api.get(&line(MAX_LINE_BYTES + 1)).await;
     assert_eq!(
         (read.status, read.code()),
         (StatusCode::URI_TOO_LONG, "url_too_long")
     );
-    let members = |count: usize| format!("/health?{}", vec!["a=1"; count].join("&"));
-    assert_eq!(api.get(&members(MAX_QUERY_MEMBERS)).await.status, StatusCode::OK);
+    let members = |count: usize| format!("/nowhere?{}", vec!["a=1"; count].join("&"));
+    assert_eq!(
+        api.get(&members(MAX_QUERY_MEMBERS)).await.status,
+        StatusCode::NOT_FOUND
+    );
     let read = api.get(&members(MAX_QUERY_MEMBERS + 1)).await;
     assert_eq!(
         (read.status, read.code()),
@@ -106,6 +109,9 @@ async fn hostile_json_is_malformed_with_its_place() {
             "number_not_exact",
             "/a",
         ),
+        ("{\"a\":[1,\"b\u{fffd}\"]}".to_owned(), "invalid_utf8", "/a/1"),
+        ("{\"a\":{\"b\u{fffd}\":1}}".to_owned(), "invalid_utf8", "/a"),
+        (r#"{"a":"\ufffd"}"#.to_owned(), "invalid_utf8", "/a"),
         ("[".repeat(100_000), "too_deep", ""),
         ("{".to_owned(), "malformed_json", ""),
     ] {
@@ -114,5 +120,29 @@ async fn hostile_json_is_malformed_with_its_place() {
         if !pointer.is_empty() {
             assert_eq!(read.errors(), [(pointer, code)]);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_address_refuses_what_it_does_not_know() {
+    for path in ["/health?x=1", "/openapi.json?x=1"] {
+        let read = api_without_database().get(path).await;
+        assert_eq!(
+            (read.status, read.errors().as_slice()),
+            (StatusCode::BAD_REQUEST, [("/query/x", "bad_query")].as_slice()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_query_holds_no_replacement_for_what_was_not_utf8() {
+    for query in ["cursor=%EF%BF%BD", "cursor=%FF", "%EF%BF%BD=1"] {
+        let read = api_without_database().get(&format!("/spec/event?{query}")).await;
+        assert_eq!(
+            (read.status, read.code()),
+            (StatusCode::BAD_REQUEST, "bad_query"),
+            "{query}"
+        );
     }
 }

@@ -59,10 +59,20 @@ async fn a_dimension_answers_its_key_and_a_dataset_its_outputs() {
         {"name": "date", "type": "date", "required": true}, {"name": "total", "type": "integer", "required": false}]});
     let with_event = move |statement: &Statement| match statement {
         numbered if is(numbered, "next_table_no") => Ok(numbers(numbered).unwrap()),
-        listing
-            if is(listing, "select distinct on (name) name, definition::text")
-                && listing.parameters[0].1 == SqlValue::from("event") =>
-        {
+        // The body names no event, so the only one that has its columns is looked for, and that one is loaded.
+        search if is(search, "definition @>") => {
+            assert_eq!(
+                search.parameters[0].1,
+                SqlValue::from(r#"{"fields":[{"name":"date"},{"name":"total"}]}"#)
+            );
+            json(&json!("event_x"))
+        }
+        listing if is(listing, "s.definition::text") => {
+            let bound: Vec<&SqlValue> = listing.parameters.iter().map(|(_, value)| value).collect();
+            assert_eq!(
+                bound,
+                [&SqlValue::from("event"), &SqlValue::from(r#"["event_x"]"#)]
+            );
             json(&definition)
         }
         _ => nothing(),

@@ -225,7 +225,7 @@ impl Sql for Database {
         let mut within = statement.clone();
         within
             .parameters
-            .retain(|(name, _)| name != "after" && name != "after_at");
+            .retain(|(name, _)| name != "after" && name != "after_at" && name != "most");
         let texts = (self.script)(&within)?.rows;
         let count = i64::try_from(texts.len()).unwrap();
         let piece = |(at, mut row): (usize, Vec<SqlValue>)| {
@@ -233,6 +233,7 @@ impl Sql for Database {
                 SqlValue::from(format!("{at:04}")),
                 SqlValue::Long(1),
                 row.remove(0),
+                SqlValue::Long(count),
                 SqlValue::Long(count),
             ]
         };

@@ -227,7 +227,7 @@ async fn a_bad_form_says_what_is_wrong() {
         (
             &[kind, name, ("file", Some("a/b.csv"), CSV)],
             "invalid_upload",
-            "/form/file_name",
+            "/form/file",
         ),
     ];
     for (members, code, pointer) in cases {

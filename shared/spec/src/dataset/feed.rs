@@ -8,7 +8,7 @@ use crate::pointer::Pointer;
 use crate::problem::{Problems, quoted};
 
 /// The most events that a message lists.
-const MAX_LISTED_EVENTS: usize = 20;
+pub const MAX_LISTED_EVENTS: usize = 20;
 
 /// The event named in the body, else the only one that has all the columns.
 pub(super) fn find<'a>(
@@ -25,56 +25,37 @@ pub(super) fn find<'a>(
         }
         return event;
     }
-    let needed = needed_columns(parts, dimension);
+    let references = parts.references();
+    let needed = references.columns(dimension);
     let has_all = |event: &&EventDefinition| needed.iter().all(|name| field(&event.fields, name).is_some());
     let fitting: Vec<&EventDefinition> = catalogue.events.iter().filter(has_all).collect();
     if let [only] = fitting[..] {
         return Some(only);
     }
     let message = if fitting.is_empty() {
-        let all: Vec<&EventDefinition> = catalogue.events.iter().collect();
+        let events = catalogue.events.iter().map(|event| event.name.as_str());
+        let all = events.chain(catalogue.other_events.iter().map(String::as_str));
         format!(
             "no event has all of {}; there are: {}",
             needed.join(", "),
-            names(&all)
+            names(all)
         )
     } else {
+        let fitting = fitting.iter().map(|event| event.name.as_str());
         format!(
             "name the event that feeds the dataset; these have all the columns: {}",
-            names(&fitting)
+            names(fitting)
         )
     };
     problems.add(&Pointer::of(&["event_name"]), "ambiguous_event", message);
     None
 }
 
-/// The event's columns: what is aggregated, what is joined on, and what is grouped by and no dimension attribute.
-fn needed_columns<'a>(parts: &Parts<'a>, dimension: Option<&DimensionDefinition>) -> Vec<&'a str> {
-    let aggregated = parts.aggregated.iter().map(|column| column.name);
-    let merge_on = parts.dimension.iter().map(|declared| declared.merge_on.name);
-    let of_dimension =
-        |name: &str| dimension.is_some_and(|dimension| field(&dimension.fields, name).is_some());
-    let grouped = parts.group_by.iter().map(|column| column.name);
-    let grouped = grouped.filter(|name| !of_dimension(name));
-    let mut needed: Vec<&str> = aggregated.chain(merge_on).chain(grouped).collect();
-    needed.sort_unstable();
-    needed.dedup();
-    needed
-}
-
-fn names(events: &[&EventDefinition]) -> String {
-    if events.is_empty() {
-        return "none".to_owned();
+fn names<'a>(events: impl Iterator<Item = &'a str>) -> String {
+    let listed: Vec<&str> = events.take(MAX_LISTED_EVENTS + 1).collect();
+    match listed.len() {
+        0 => "none".to_owned(),
+        1..=MAX_LISTED_EVENTS => listed.join(", "),
+        _ => format!("{}, …", listed[..MAX_LISTED_EVENTS].join(", ")),
     }
-    let listed: Vec<&str> = events
-        .iter()
-        .map(|event| event.name.as_str())
-        .take(MAX_LISTED_EVENTS)
-        .collect();
-    let more = if events.len() > MAX_LISTED_EVENTS {
-        ", …"
-    } else {
-        ""
-    };
-    format!("{}{more}", listed.join(", "))
 }

@@ -14,6 +14,12 @@ use crate::problem::{Problems, quoted};
 /// The percentage's column where the body does not name it otherwise.
 const PERCENTAGE: &str = "percentage";
 
+/// Bytes that a measure takes of a row at most: its count and its sum; with least and greatest value as well.
+const SUM_BYTES: usize = 8 + 24;
+const EXTREMES_BYTES: usize = 8 + 3 * 24;
+/// Bytes of a row that are left for the measures: PostgreSQL's 8 KiB less keys and bookkeeping.
+const MAX_WIDTH_BYTES: usize = 7_200;
+
 /// Measures and outputs of a dataset.
 #[derive(Default)]
 pub(super) struct Made {
@@ -35,7 +41,29 @@ pub(super) fn read(parts: &Parts<'_>, event: &EventDefinition, problems: &mut Pr
     read_served(parts, &possible, &mut made, problems);
     check_update(parts, &made, problems);
     mark_extremes(&mut made);
+    check_width(parts, &made, problems);
     made
+}
+
+/// All cells of a dataset fit a row of its table, however large their figures are.
+fn check_width(parts: &Parts<'_>, made: &Made, problems: &mut Problems) {
+    let mut width_bytes = 0;
+    let too_wide = made.measures.iter().position(|measure| {
+        width_bytes += if measure.extremes {
+            EXTREMES_BYTES
+        } else {
+            SUM_BYTES
+        };
+        width_bytes > MAX_WIDTH_BYTES
+    });
+    // Each aggregated column that is good is one measure, so this is the column's place unless another was refused.
+    if let Some(column) = too_wide.and_then(|at| parts.aggregated.get(at)) {
+        let message = format!(
+            "is too much for a row: a column takes {SUM_BYTES} bytes, or {EXTREMES_BYTES} where its min or max is served, \
+             and there are {MAX_WIDTH_BYTES}"
+        );
+        problems.add(&column.at, "out_of_limits", message);
+    }
 }
 
 fn read_measures(parts: &Parts<'_>, event: &EventDefinition, problems: &mut Problems) -> Vec<Measure> {

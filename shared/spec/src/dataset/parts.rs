@@ -3,6 +3,7 @@
 use millrace_core::Name;
 use serde_json::{Map, Value};
 
+use super::References;
 use crate::constant;
 use crate::pointer::Pointer;
 use crate::problem::{Problems, quoted};
@@ -35,6 +36,20 @@ pub(super) struct Parts<'a> {
     pub(super) denominator: Option<Listed<'a>>,
     pub(super) update: Vec<Listed<'a>>,
     pub(super) aggregate_at: Pointer,
+}
+
+impl Parts<'_> {
+    /// The event has what is aggregated, what is joined on, and what is grouped by and no dimension attribute.
+    pub(super) fn references(&self) -> References {
+        let merge_on = self.dimension.iter().map(|declared| &declared.merge_on);
+        let names = |listed: &Listed<'_>| listed.name.to_owned();
+        References {
+            event: self.event_name.map(str::to_owned),
+            dimension: self.dimension.as_ref().map(|declared| names(&declared.table)),
+            event_columns: self.aggregated.iter().chain(merge_on).map(names).collect(),
+            grouped_columns: self.group_by.iter().map(names).collect(),
+        }
+    }
 }
 
 /// Takes a body apart that fits the schema.

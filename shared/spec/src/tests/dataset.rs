@@ -2,7 +2,7 @@ use millrace_core::Name;
 use serde_json::{Value, json};
 
 use super::{attendance_dataset, attendance_event, catalogue, found, one, with};
-use crate::{Catalogue, check_dataset, check_event};
+use crate::{Catalogue, check_dataset, check_event, references};
 
 const SET: &str = "/input/properties/dataset/properties";
 const AGGREGATE: &str = "/input/properties/dataset/properties/aggregate/properties";
@@ -179,4 +179,90 @@ fn with_the_event_named_every_unknown_column_is_listed() {
         ),
     ];
     assert_eq!(errors, expected);
+}
+
+/// A dataset over an event with so many numbers, each of them aggregated.
+fn wide(columns: usize, functions: &[&str]) -> (Value, Catalogue) {
+    let names: Vec<String> = (0..columns).map(|i| format!("n{i}")).collect();
+    let mut fields = json!({"date": {"type": "string", "format": "date"}});
+    let mut served = json!({"date": {"type": "string"}});
+    for name in &names {
+        fields[name] = json!({"type": "number"});
+    }
+    // At most 500 are served.
+    for (function, name) in functions
+        .iter()
+        .flat_map(|function| names.iter().map(move |name| (function, name)))
+        .take(490)
+    {
+        served[format!("{function}_{name}")] = json!({"type": "number"});
+    }
+    let event = with(
+        attendance_event(),
+        "/input/properties/event/items",
+        json!({"properties": fields}),
+    );
+    let body = with(
+        attendance_dataset(),
+        &format!("{SET}/items/items"),
+        json!({"properties": served}),
+    );
+    let body = with(body, &format!("{SET}/group_by"), json!(["date"]));
+    let body = with(body, "/input/properties/dimensions", Value::Null);
+    let aggregate = json!({"function": functions, "columns": {"items": {"properties": {"column": names}}}});
+    let body = with(body, AGGREGATE, aggregate);
+    let catalogue = Catalogue {
+        events: vec![check_event(&event).unwrap()],
+        ..Catalogue::default()
+    };
+    (body, catalogue)
+}
+
+#[test]
+fn a_cell_fits_a_row_of_the_database() {
+    for (columns, functions) in [(200, &["sum"][..]), (90, &["sum", "min", "max"]), (90, &["max"])] {
+        let (body, catalogue) = wide(columns, functions);
+        let dataset = check_dataset(&body, &catalogue).unwrap();
+        assert_eq!(dataset.measures.len(), columns, "{functions:?}");
+    }
+    let (body, catalogue) = wide(91, &["sum", "min"]);
+    let column = format!("{AGGREGATE}/columns/items/properties/column/90");
+    assert_eq!(
+        found(check_dataset(&body, &catalogue)),
+        one("out_of_limits", &column)
+    );
+}
+
+#[test]
+fn what_a_body_refers_to_is_all_that_it_needs() {
+    let referred = references(&attendance_dataset()).unwrap();
+    assert_eq!(referred.dimension.as_deref(), Some("dimension_school"));
+    let columns = [
+        "date",
+        "school_id",
+        "students_attendance_marked",
+        "total_students",
+    ];
+    assert_eq!(referred.columns(None), columns);
+    // What the dimension has, the event need not have, but for what they are joined on.
+    let by_cluster = json!(["date", "school_id", "cluster_id"]);
+    let body = with(attendance_dataset(), &format!("{SET}/group_by"), by_cluster);
+    let referred = references(&body).unwrap();
+    assert_eq!(referred.columns(None)[..2], ["cluster_id", "date"]);
+    assert_eq!(referred.columns(catalogue().dimensions.first()), columns);
+    assert_eq!(references(&json!({"dataset_name": "x"})), None);
+}
+
+#[test]
+fn where_no_event_fits_those_there_are_are_listed() {
+    let catalogue = Catalogue {
+        events: Vec::new(),
+        other_events: (0..21).map(|i| format!("event_{i:02}")).collect(),
+        ..catalogue()
+    };
+    let mut errors = check_dataset(&attendance_dataset(), &catalogue)
+        .unwrap_err()
+        .into_errors();
+    let message = errors.remove(0).message;
+    assert!(message.ends_with("event_18, event_19, …"), "{message}");
 }

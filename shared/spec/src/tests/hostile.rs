@@ -60,6 +60,16 @@ fn the_limit_of_fields_is_exact() {
     };
     assert_eq!(check_event(&of(2_000)).unwrap().fields.len(), 2_000);
     assert_eq!(found(check_event(&of(2_001))), one("out_of_limits", FIELDS));
+    let dimension = |count: usize| {
+        let fields: Map<String, Value> = (0..count)
+            .map(|i| (format!("f{i}"), json!({"type": "string", "shouldnotnull": true})))
+            .collect();
+        let items = "/input/properties/dimension/items";
+        with(school_dimension(), items, json!({"properties": fields}))
+    };
+    assert_eq!(check_dimension(&dimension(300)).unwrap().fields.len(), 300);
+    let at = "/input/properties/dimension/items/properties";
+    assert_eq!(found(check_dimension(&dimension(301))), one("out_of_limits", at));
 }
 
 #[test]

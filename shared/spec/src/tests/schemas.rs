@@ -2,7 +2,7 @@ use millrace_core::definition::SpecKind;
 use serde_json::Value;
 
 use super::{attendance_dataset, attendance_event, school_dimension};
-use crate::{MAX_FIELDS, schema};
+use crate::{MAX_DIMENSION_FIELDS, MAX_FIELDS, schema};
 
 const KINDS: [SpecKind; 4] = [
     SpecKind::Dimension,
@@ -33,6 +33,10 @@ fn what_the_schemas_share_is_the_same() {
     assert_eq!(
         event["$defs"]["row"]["properties"]["properties"]["maxProperties"],
         MAX_FIELDS
+    );
+    assert_eq!(
+        dimension["$defs"]["row"]["properties"]["properties"]["maxProperties"],
+        MAX_DIMENSION_FIELDS
     );
 }
 

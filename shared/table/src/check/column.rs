@@ -3,12 +3,13 @@
 use millrace_core::Decimal;
 use millrace_core::field::{DateFormat, Field, FieldType};
 use millrace_core::row_error::Rule;
+use millrace_core::value;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::CheckError;
+use super::one_of::OneOf;
 use crate::block::Column;
 use crate::builder::ColumnBuilder;
-use crate::value;
 
 /// The most memory that one compiled pattern may take.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -20,8 +21,7 @@ pub(super) struct CheckedColumn {
     pub(super) field: usize,
     pub(super) builder: ColumnBuilder,
     is_required: bool,
-    /// Sorted.
-    one_of: Option<Vec<Box<[u8]>>>,
+    one_of: Option<OneOf>,
     rules: TypeRules,
 }
 
@@ -51,16 +51,15 @@ struct Bounds {
 
 impl CheckedColumn {
     pub(super) fn new(index: usize, field: &Field) -> Result<Self, CheckError> {
-        let sorted = |values: &Vec<String>| {
-            let mut values: Vec<Box<[u8]>> = values.iter().map(|value| value.as_bytes().into()).collect();
-            values.sort_unstable();
-            values
-        };
         Ok(Self {
             field: index,
             builder: ColumnBuilder::new(field.field_type),
             is_required: field.required,
-            one_of: field.rules.one_of.as_ref().map(sorted),
+            one_of: field
+                .rules
+                .one_of
+                .as_ref()
+                .map(|values| OneOf::new(field, values)),
             rules: TypeRules::of(field)?,
         })
     }
@@ -78,9 +77,7 @@ impl CheckedColumn {
         self.push_value(text)?;
         self.builder.set_valid(row);
         if let Some(allowed) = &self.one_of
-            && allowed
-                .binary_search_by(|value| value.as_ref().cmp(text))
-                .is_err()
+            && !allowed.hold(&self.builder.values, text)
         {
             return Err(Rule::NotAllowed);
         }

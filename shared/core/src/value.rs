@@ -3,17 +3,18 @@
 mod calendar;
 mod timestamp;
 
-use millrace_core::Decimal;
-use millrace_core::field::DateFormat;
+use crate::decimal::Decimal;
+use crate::field::DateFormat;
 
-pub(crate) use timestamp::timestamp;
+pub use timestamp::timestamp;
 
 /// Digits that always fit a `u64`.
 const SAFE_DIGITS: usize = 18;
 
 /// A whole number: `-?digits`, nothing else.
 #[inline]
-pub(crate) fn integer(cell: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn integer(cell: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match cell {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -54,7 +55,8 @@ fn long_integer(is_negative: bool, digits: &[u8]) -> Option<i64> {
 
 /// An exact decimal, in the forms of [`Decimal::parse_bytes`].
 #[inline]
-pub(crate) fn decimal(cell: &[u8]) -> Option<Decimal> {
+#[must_use]
+pub fn decimal(cell: &[u8]) -> Option<Decimal> {
     short_decimal(cell).or_else(|| Decimal::parse_bytes(cell).ok())
 }
 
@@ -93,9 +95,10 @@ fn short_decimal(cell: &[u8]) -> Option<Decimal> {
     Decimal::new(i128::from(units), scale).ok()
 }
 
-/// A truth value: the words of [`FieldType::Boolean`](millrace_core::field::FieldType::Boolean), in any case.
+/// A truth value: the words of [`FieldType::Boolean`](crate::field::FieldType::Boolean), in any case.
 #[inline]
-pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
+#[must_use]
+pub fn boolean(cell: &[u8]) -> Option<bool> {
     const TRUE: [&[u8]; 5] = [b"true", b"1", b"yes", b"t", b"y"];
     const FALSE: [&[u8]; 5] = [b"false", b"0", b"no", b"f", b"n"];
     if TRUE.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
@@ -109,7 +112,8 @@ pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
 
 /// A calendar day of the years 1 to 9999, as days since 1970-01-01.
 #[inline]
-pub(crate) fn date(cell: &[u8], format: DateFormat) -> Option<i32> {
+#[must_use]
+pub fn date(cell: &[u8], format: DateFormat) -> Option<i32> {
     let cell: &[u8; 10] = cell.try_into().ok()?;
     let [a, b, c, d, e, f, g, h, i, j] = *cell;
     let (year, month, day, separators, separator) = match format {

@@ -1,7 +1,8 @@
 use jiff::civil;
-use millrace_core::Decimal;
-use millrace_core::field::DateFormat;
 use proptest::prelude::*;
+
+use crate::decimal::Decimal;
+use crate::field::DateFormat;
 
 use super::{boolean, date, decimal, integer, timestamp};
 

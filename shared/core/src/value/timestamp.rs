@@ -8,9 +8,10 @@ use super::two_digits;
 
 /// `YYYY-MM-DD`, then `T`, `t` or a blank, then `hh:mm:ss`, a fraction of up to six digits (zeros may follow), and `Z`,
 /// `z`, `±hh:mm` or nothing. Returns microseconds since 1970-01-01T00:00:00Z. There is no second 60.
-pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn timestamp(cell: &[u8]) -> Option<i64> {
     let (date, rest) = cell.split_first_chunk::<10>()?;
-    let days = super::date(date, millrace_core::field::DateFormat::YearMonthDay)?;
+    let days = super::date(date, crate::field::DateFormat::YearMonthDay)?;
     let [b'T' | b't' | b' ', rest @ ..] = rest else {
         return None;
     };
