@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_app::authenticate::{Authenticator, sha256_hex};
-use millrace_app::ports::{ClientRecord, ClientStore, PresignedUpload, UploadSigner};
+use millrace_app::ports::{
+    ClientRecord, ClientStore, DownloadSigner, PresignedUpload, SettingStore, UploadSigner,
+};
 use millrace_core::failure::Failure;
 use millrace_core::principal::Scope;
 use millrace_fn_api::deps::Deps;
@@ -32,8 +34,11 @@ impl Served {
             store: database.store(),
             owner_store: database.owner_store(),
             landing: Arc::new(bucket.clone()),
-            collections: Arc::new(bucket),
-            signer: Arc::new(NoUploads),
+            collections: Arc::new(bucket.clone()),
+            documents: Arc::new(bucket),
+            document_signer: Arc::new(Nobody),
+            settings: Arc::new(Nobody),
+            signer: Arc::new(Nobody),
             sender: Arc::new(MemoryQueues::default()),
             reminder_delay_seconds: 60,
             authenticator: Authenticator::new(Arc::new(OneClient)),
@@ -91,12 +96,39 @@ impl Served {
     }
 }
 
-struct NoUploads;
+/// Whoever is not needed to read and to declare.
+struct Nobody;
+
+fn nobody(operation: &'static str) -> Failure {
+    Failure::invalid(operation, "nobody is here")
+}
 
 #[async_trait]
-impl UploadSigner for NoUploads {
+impl UploadSigner for Nobody {
     async fn sign_upload(&self, _: &str, _: u32) -> Result<PresignedUpload, Failure> {
-        Err(Failure::invalid("tests.sign_upload", "nobody uploads here"))
+        Err(nobody("tests.sign_upload"))
+    }
+}
+
+#[async_trait]
+impl DownloadSigner for Nobody {
+    async fn sign_download(&self, _: &str, _: &str, _: &str, _: u32) -> Result<String, Failure> {
+        Err(nobody("tests.sign_download"))
+    }
+}
+
+#[async_trait]
+impl SettingStore for Nobody {
+    async fn load_setting(&self, _: &str) -> Result<Option<String>, Failure> {
+        Err(nobody("tests.load_setting"))
+    }
+
+    async fn store_setting(&self, _: &str, _: &str, _: Option<i64>) -> Result<(), Failure> {
+        Err(nobody("tests.store_setting"))
+    }
+
+    async fn delete_setting(&self, _: &str) -> Result<(), Failure> {
+        Err(nobody("tests.delete_setting"))
     }
 }
 

@@ -75,6 +75,7 @@ pub fn dataset() -> anyhow::Result<DatasetDefinition> {
     let catalogue = Catalogue {
         events: vec![event()?],
         dimensions: Vec::new(),
+        ..Catalogue::default()
     };
     check_dataset(&dataset_body(), &catalogue).map_err(|errors| anyhow!("{errors:?}"))
 }

@@ -8,7 +8,6 @@ use http::StatusCode;
 use millrace_app::compile::compile_spec;
 use millrace_app::outbox::send_dataset;
 use millrace_core::Failure;
-use millrace_core::definition::SpecKind;
 use millrace_store::specs::{CreateSpec, Definition, is_name_conflict};
 use serde_json::Value;
 
