@@ -3,7 +3,7 @@
 use printpdf::PdfPage;
 
 use crate::font::Faces;
-use crate::limits::MAX_PAGES;
+use crate::limits::{MAX_PAGES, MAX_RUNS};
 use crate::page::{Color, Levels, Page, PageSize, Style};
 use crate::render::RenderError;
 
@@ -14,6 +14,8 @@ pub(crate) struct Flow {
     pages: Vec<Page>,
     /// From the top of the last page.
     y: f32,
+    /// Pieces of text on the pages before the last.
+    runs: usize,
 }
 
 impl Flow {
@@ -23,6 +25,7 @@ impl Flow {
             size,
             pages: vec![Page::new(size)],
             y: size.top(),
+            runs: 0,
         }
     }
 
@@ -58,6 +61,10 @@ impl Flow {
     pub(crate) fn turn(&mut self) -> Result<(), RenderError> {
         if self.pages.len() >= MAX_PAGES {
             return Err(RenderError::TooManyPages);
+        }
+        self.runs += self.pages.last().map_or(0, Page::runs);
+        if self.runs > MAX_RUNS {
+            return Err(RenderError::TooManyRuns);
         }
         self.pages.push(Page::new(self.size));
         self.y = self.size.top();

@@ -4,13 +4,16 @@ use crate::model::Document;
 use crate::render::{Place, RenderError};
 
 /// The cells of the table, the facts and the bars together.
-pub const MAX_CELLS: usize = 1_000_000;
+pub const MAX_CELLS: usize = 500_000;
 /// The bytes of a single text (UTF-8).
 pub const MAX_TEXT_BYTES: usize = 20_000;
 /// The bytes of all texts together.
 pub const MAX_TOTAL_BYTES: usize = 16 * 1024 * 1024;
 /// The pages.
 pub const MAX_PAGES: usize = 4_000;
+/// The pieces of text: one a line of a cell, more where its script changes. Each takes some hundred bytes of memory while
+/// a document is made.
+pub const MAX_RUNS: usize = 600_000;
 /// The bars that a chart shows; of more, the first ones are shown and the caption says so.
 pub const MAX_BARS: usize = 25;
 

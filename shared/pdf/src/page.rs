@@ -162,6 +162,11 @@ impl Page {
         }
     }
 
+    /// How many pieces of text are on the page.
+    pub(crate) fn runs(&self) -> usize {
+        self.pen.runs()
+    }
+
     /// Fills a rectangle behind the rules.
     pub(crate) fn band(&mut self, color: Color, left: f32, top: f32, width: f32, height: f32) {
         let ring = self.rectangle(left, top, width, height);

@@ -143,6 +143,12 @@ pub enum RenderError {
     /// More than [`limits::MAX_PAGES`] pages.
     #[error("the document has more than {} pages", limits::MAX_PAGES)]
     TooManyPages,
+    /// More than [`limits::MAX_RUNS`] pieces of text.
+    #[error(
+        "the text is in more than {} pieces (lines of cells, changes of script)",
+        limits::MAX_RUNS
+    )]
+    TooManyRuns,
     /// The fonts that are built in could not be read: a defect.
     #[error("the built-in fonts cannot be used")]
     Font,
@@ -164,6 +170,7 @@ impl RenderError {
             Self::TooMuchText => "document_too_much_text",
             Self::TooWide { .. } => "document_too_wide",
             Self::TooManyPages => "document_too_many_pages",
+            Self::TooManyRuns => "document_too_many_runs",
             Self::Font => "document_font",
             Self::File => "document_file",
         }

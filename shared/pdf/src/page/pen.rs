@@ -62,9 +62,16 @@ pub(crate) struct Pen {
     /// Where the viewer's pen stands.
     at: Option<(f32, f32)>,
     levels: Levels,
+    /// Pieces of text that were written.
+    runs: usize,
 }
 
 impl Pen {
+    /// How many pieces of text were written: what a page needs of memory.
+    pub(super) fn runs(&self) -> usize {
+        self.runs
+    }
+
     /// Writes a line of text; `y` is counted from the bottom of the page.
     pub(super) fn write(&mut self, faces: Faces, style: Style, x: f32, y: f32, text: &str) {
         if text.is_empty() {
@@ -80,6 +87,7 @@ impl Pen {
             self.move_to(style.size, x, y);
             let width = style.points(face.text_width(run));
             self.items.push(TextItem::Text(run.to_owned()));
+            self.runs += 1;
             self.at = self.at.map(|(pen, line)| (pen + width, line));
             x += width;
             rest = behind;
@@ -132,7 +140,8 @@ impl Pen {
 
     fn show(&mut self) {
         if !self.items.is_empty() {
-            let items = std::mem::take(&mut self.items);
+            // A copy of the exact size, and the buffer for the next line.
+            let items = self.items.drain(..).collect();
             self.ops.push(Op::ShowText { items });
         }
     }

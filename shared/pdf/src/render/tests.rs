@@ -229,6 +229,12 @@ fn what_cannot_be_shown_is_refused_with_a_code() {
     cells.table.rows = vec![vec![None]; limits::MAX_CELLS];
     assert_eq!(code(&cells), "document_too_many_cells");
 
+    let changes = "aя".repeat(6_000);
+    assert_eq!(
+        code(&of_texts(&vec![changes.as_str(); 100])),
+        "document_too_many_runs"
+    );
+
     let lines = "\n".repeat(MAX_TEXT_BYTES - 1) + "x";
     assert_eq!(code(&of_texts(&[lines.as_str(); 12])), "document_too_many_pages");
 }
