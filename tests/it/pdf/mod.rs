@@ -97,12 +97,10 @@ fn the_text_read_back_is_what_was_meant() {
         expected.extend(words(&fact.label));
         expected.extend(words(&fact.value));
     }
-    expected.extend(["Bars,", "by", "name"]);
+    let chart = "Bars, by name -20 0 20 40 Żółw -12.5 Πρώτο 40 Второй 7.25";
+    expected.extend(words(chart));
     let first = words(&read.pages[0].text);
     assert_eq!(first[..expected.len()], expected);
-    for word in ["Żółw", "-12.5", "Πρώτο", "40", "Второй", "7.25", "-20", "60"] {
-        assert!(first.contains(&word), "{word} is not in the chart: {first:?}");
-    }
 
     // The rows, in their order, with the headings once a page.
     let all: Vec<&str> = read.pages.iter().flat_map(|page| words(&page.text)).collect();
