@@ -120,7 +120,7 @@ fn the_text_read_back_is_what_was_meant() {
     }
     let headings = all
         .windows(4)
-        .filter(|words| words == &["Name", "of", "the", "thing"])
+        .filter(|words| **words == ["Name", "of", "the", "thing"])
         .count();
     assert_eq!(headings, read.pages.len());
 }
