@@ -5,8 +5,8 @@ alter table ingestion.file_tracker add column chunk_bytes bigint;
 
 -- What is open is read from these two (Store::list_files); the one before named statuses, which no query does.
 drop index ingestion.file_tracker_open;
-create index file_tracker_open on ingestion.file_tracker (sequence) where validated_at is null and error is null;
-create index contribution_pending on ingestion.contribution (file_id, version) where state = 'pending';
+create index "file_tracker open" on ingestion.file_tracker (sequence) where validated_at is null and error is null;
+create index "contribution pending" on ingestion.contribution (file_id, version) where state = 'pending';
 
 -- As before, but: only a version whose bytes have come makes a file that is there, so an upload that never arrived does
 -- not stand in the way of a new one. Earlier versions that still wait for their bytes are looked for once more; that

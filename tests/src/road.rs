@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use millrace_app::Disposition;
-use millrace_app::contribute::{PerfPorts, contribute};
-use millrace_app::fetch::{FetchPorts, fetch_source};
-use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
+use millrace_app::contribute::contribute;
+use millrace_app::fetch::fetch_source;
+use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
 use millrace_app::ports::{MessageSender, ObjectStore, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
-use millrace_app::sources::{RunPorts, begin_all};
+use millrace_app::sources::begin_all;
 use millrace_app::track::track;
 use millrace_app::upload::{UploadRequest, begin_version, delete_file};
 use millrace_core::definition::SpecKind;
@@ -33,6 +33,7 @@ use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
 mod documents;
+mod ports;
 
 /// What became of a message.
 #[derive(Debug)]
@@ -147,56 +148,6 @@ impl Road {
             faults,
             chunk_bytes: 1024 * 1024,
             most_deliveries: 20_000,
-        }
-    }
-
-    /// What ingestion works with.
-    #[must_use]
-    pub fn ingest_ports(&self) -> IngestPorts<'_> {
-        IngestPorts {
-            store: &self.store,
-            landing: &self.faulty_landing,
-            collections: &self.faulty_collections,
-            sender: &self.faulty_sender,
-            chunk_bytes: self.chunk_bytes,
-            reminder_delay_seconds: 60,
-        }
-    }
-
-    /// What aggregation works with.
-    #[must_use]
-    pub fn perf_ports(&self) -> PerfPorts<'_> {
-        PerfPorts {
-            store: &self.store,
-            collections: &self.faulty_collections,
-            sender: &self.faulty_sender,
-            surroundings: &self.surroundings,
-            reminder_delay_seconds: 60,
-        }
-    }
-
-    /// What fetching works with.
-    #[must_use]
-    pub fn fetch_ports(&self) -> FetchPorts<'_> {
-        FetchPorts {
-            store: &self.store,
-            landing: &self.faulty_landing,
-            sender: &self.faulty_sender,
-            locks: &self.locks,
-            client: self.client.as_ref(),
-            surroundings: &self.surroundings,
-            private_networks: &self.private_networks,
-            reminder_delay_seconds: 60,
-        }
-    }
-
-    /// What beginning runs works with.
-    #[must_use]
-    pub fn run_ports(&self) -> RunPorts<'_> {
-        RunPorts {
-            store: &self.store,
-            sender: &self.faulty_sender,
-            reminder_delay_seconds: 60,
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Config {
     pub database_name: String,
     /// The secret of the application's role.
     pub database_secret_arn: String,
+    /// The ingest queue.
+    pub ingest_queue_url: String,
     /// The perf queue.
     pub perf_queue_url: String,
     /// The status queue.
@@ -28,6 +30,7 @@ impl Config {
             database_arn: variables.text("MILLRACE_DATABASE_ARN"),
             database_name: variables.text("MILLRACE_DATABASE_NAME"),
             database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
+            ingest_queue_url: variables.text("MILLRACE_INGEST_QUEUE_URL"),
             perf_queue_url: variables.text("MILLRACE_PERF_QUEUE_URL"),
             status_queue_url: variables.text("MILLRACE_STATUS_QUEUE_URL"),
         };

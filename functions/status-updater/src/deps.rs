@@ -26,6 +26,7 @@ impl Deps {
         let queues = Arc::new(Queues::new(
             &connection,
             QueueUrls {
+                ingest: Some(config.ingest_queue_url.clone()),
                 perf: Some(config.perf_queue_url.clone()),
                 status: Some(config.status_queue_url.clone()),
                 ..QueueUrls::default()

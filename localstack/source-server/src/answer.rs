@@ -79,7 +79,12 @@ pub(crate) async fn spoilt(
         FaultKind::NoValidators => respond(200, &csv, whole(content)),
         FaultKind::Truncated { after } => {
             let some = content.slice(..after.min(content.len()));
-            respond(200, &csv, streamed(stream::iter([Ok(some), Err(Cut)])))
+            // What came before the cut is sent first.
+            let cut = stream::once(async {
+                pause(20).await;
+                Err(Cut)
+            });
+            respond(200, &csv, streamed(stream::iter([Ok(some)]).chain(cut)))
         }
         FaultKind::Trickle { ms } => {
             let bytes = stream::iter(content).then(move |byte| async move {

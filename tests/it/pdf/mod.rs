@@ -115,7 +115,8 @@ fn the_text_read_back_is_what_was_meant() {
     let mut rest = all.as_slice();
     for (index, row) in rows {
         let place = rest.windows(row.len()).position(|words| words == row);
-        let place = place.unwrap_or_else(|| panic!("row {index} is not behind the one before: {row:?}"));
+        let place =
+            place.unwrap_or_else(|| panic!("row {index} is not behind the one before: {row:?} in {rest:?}"));
         rest = &rest[place + row.len()..];
     }
     let headings = all

@@ -164,7 +164,6 @@ impl Calls<'_> {
             ],
             "status-updater" => vec![
                 self.put(collections, "parts/x"),
-                send("IngestQueueUrl"),
                 send("ChunkQueueUrl"),
                 self.get(landing, "uploads/x"),
                 receive("PerfQueueUrl"),

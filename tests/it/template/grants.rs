@@ -24,7 +24,7 @@ type Grants = (&'static str, &'static [&'static str], &'static [&'static str]);
 const DATABASE: &str = "cluster";
 const USE_KEY: [&str; 2] = ["kms:Decrypt DataKey.Arn", "kms:GenerateDataKey DataKey.Arn"];
 
-const GRANTS: [Grants; 5] = [
+const GRANTS: [Grants; 7] = [
     (
         "ApiRole",
         &[
@@ -33,17 +33,27 @@ const GRANTS: [Grants; 5] = [
             "secretsmanager:GetSecretValue owner secret",
             "s3:PutObject LandingBucket.Arn/uploads/*",
             "s3:GetObject CollectionsBucket.Arn/row-errors/*",
+            "s3:GetObject DocumentsBucket.Arn/*",
             "s3:ListBucket LandingBucket.Arn",
             "s3:ListBucket CollectionsBucket.Arn",
+            "s3:ListBucket DocumentsBucket.Arn",
             "sqs:SendMessage IngestQueue.Arn",
             "sqs:SendMessage PerfQueue.Arn",
             "sqs:SendMessage StatusQueue.Arn",
+            "sqs:SendMessage PdfQueue.Arn",
+            "sqs:SendMessage FetchQueue.Arn",
             "sqs:GetQueueAttributes IngestQueue.Arn",
             "sqs:GetQueueAttributes ChunkQueue.Arn",
             "sqs:GetQueueAttributes PerfQueue.Arn",
             "sqs:GetQueueAttributes StatusQueue.Arn",
+            "sqs:GetQueueAttributes PdfQueue.Arn",
+            "sqs:GetQueueAttributes FetchQueue.Arn",
             "dynamodb:GetItem ClientsTable.Arn",
+            "dynamodb:GetItem SettingsTable.Arn",
+            "dynamodb:PutItem SettingsTable.Arn",
+            "dynamodb:DeleteItem SettingsTable.Arn",
             "dynamodb:DescribeTable ClientsTable.Arn",
+            "dynamodb:DescribeTable SettingsTable.Arn",
             "dynamodb:DescribeTable LocksTable.Arn",
         ],
         &[],
@@ -54,6 +64,7 @@ const GRANTS: [Grants; 5] = [
             "rds-data:ExecuteStatement cluster",
             "secretsmanager:GetSecretValue AppSecret.Id",
             "s3:GetObject LandingBucket.Arn/uploads/*",
+            "s3:GetObject LandingBucket.Arn/sources/*",
             "s3:ListBucket LandingBucket.Arn",
             "s3:PutObject CollectionsBucket.Arn/parts/*",
             "s3:PutObject CollectionsBucket.Arn/row-errors/*",
@@ -80,10 +91,37 @@ const GRANTS: [Grants; 5] = [
         &["PerfQueue.Arn"],
     ),
     (
+        "PdfGeneratorRole",
+        &[
+            "rds-data:BeginTransaction cluster",
+            "rds-data:ExecuteStatement cluster",
+            "rds-data:RollbackTransaction cluster",
+            "secretsmanager:GetSecretValue AppSecret.Id",
+            "s3:PutObject DocumentsBucket.Arn/*",
+            "s3:AbortMultipartUpload DocumentsBucket.Arn/*",
+        ],
+        &["PdfQueue.Arn"],
+    ),
+    (
+        "NightlyFetcherRole",
+        &[
+            "rds-data:ExecuteStatement cluster",
+            "secretsmanager:GetSecretValue AppSecret.Id",
+            "s3:PutObject LandingBucket.Arn/sources/*",
+            "s3:AbortMultipartUpload LandingBucket.Arn/sources/*",
+            "dynamodb:UpdateItem LocksTable.Arn",
+            "sqs:SendMessage IngestQueue.Arn",
+            "sqs:SendMessage StatusQueue.Arn",
+            "sqs:SendMessage FetchQueue.Arn",
+        ],
+        &["FetchQueue.Arn"],
+    ),
+    (
         "StatusUpdaterRole",
         &[
             "rds-data:ExecuteStatement cluster",
             "secretsmanager:GetSecretValue AppSecret.Id",
+            "sqs:SendMessage IngestQueue.Arn",
             "sqs:SendMessage PerfQueue.Arn",
             "sqs:SendMessage StatusQueue.Arn",
         ],
@@ -190,7 +228,7 @@ mod tests {
                 "${DatabaseCluster.DBClusterArn}",
             ),
             ("ApiRole", "s3:GetObject", "${LandingBucket.Arn}/uploads/*"),
-            ("StatusUpdaterRole", "sqs:SendMessage", "${IngestQueue.Arn}"),
+            ("StatusUpdaterRole", "sqs:SendMessage", "${ChunkQueue.Arn}"),
             ("MigrateRole", "dynamodb:DeleteItem", "${LocksTable.Arn}"),
             (
                 "CsvIngestRole",

@@ -58,10 +58,8 @@ impl Read {
         let errors = self.body["errors"].as_array().into_iter().flatten();
         errors
             .map(|error| {
-                (
-                    error["pointer"].as_str().unwrap(),
-                    error["code"].as_str().unwrap(),
-                )
+                let member = |name: &str| error[name].as_str().unwrap();
+                (member("pointer"), member("code"))
             })
             .collect()
     }

@@ -102,7 +102,7 @@ pub struct RegistryEntry {
 const RUN_RECORD: &str = "jsonb_build_object('run_id', r.run_id, 'sequence', r.sequence, 'source', r.source, \
      'spec_version', r.spec_version, 'begun_by', r.begun_by, 'requested_by', r.requested_by, 'state', r.state, \
      'listed', r.listed, 'error', r.error, 'created_at', r.created_at, 'started_at', r.started_at, \
-     'finished_at', r.finished_at, 'files', (select coalesce(jsonb_object_agg(f.state, f.files), '{}') \
+     'finished_at', r.finished_at, 'files', (select coalesce(jsonb_object_agg(f.state, f.files), jsonb_build_object()) \
      from (select state, count(*) as files from operations.run_file where run_id = r.run_id group by state) f))::text";
 
 impl Store {
