@@ -103,8 +103,13 @@ fn the_text_read_back_is_what_was_meant() {
     let first = words(&read.pages[0].text);
     assert_eq!(first[..expected.len()], expected);
 
-    // The rows, in their order, with the headings once a page.
-    let all: Vec<&str> = read.pages.iter().flat_map(|page| words(&page.text)).collect();
+    // The rows, in their order, with the headings once a page. A renderer may see no space before a dash.
+    let pages: Vec<String> = read
+        .pages
+        .iter()
+        .map(|page| page.text.replace('–', " – "))
+        .collect();
+    let all: Vec<&str> = pages.iter().flat_map(|page| words(page)).collect();
     let rows = document.table.rows.iter().enumerate().map(|(index, row)| {
         let name = row[0].as_deref().unwrap();
         (

@@ -73,7 +73,7 @@ async fn files_with_large_errors_and_very_many_specs_come_in_shorter_pages() {
              insert into ingestion.file_tracker (file_id, version, ingestion_type, ingestion_name, spec_version, \
                 file_name, mode, created_by, error) \
              select file_id, 1, 'event', 'visits', 1, file_name, 'new', 'x', jsonb_build_object('rule', \
-                'missing_column', 'message', repeat('e', 20000)) from ingestion.file; \
+                'missing_header', 'message', repeat('e', 20000)) from ingestion.file; \
              insert into spec.spec (kind, name, version, body, definition, created_by) \
              select 'event', 'event_' || lpad(n::text, 5, '0') || repeat('e', 52), 1, \
                 jsonb_build_object('a', repeat('b', 100000)), '{}', repeat('c', 200) \
