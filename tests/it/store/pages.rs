@@ -4,7 +4,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_store::Store;
 use millrace_tests::{Road, Served, specs};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Bench;
 
