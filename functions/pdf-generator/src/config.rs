@@ -13,6 +13,8 @@ pub struct Config {
     pub database_secret_arn: String,
     /// Where documents lie.
     pub documents_bucket: String,
+    /// The pdf queue.
+    pub pdf_queue_url: String,
 }
 
 impl Config {
@@ -27,6 +29,7 @@ impl Config {
             database_name: variables.text("MILLRACE_DATABASE_NAME"),
             database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
             documents_bucket: variables.text("MILLRACE_DOCUMENTS_BUCKET"),
+            pdf_queue_url: variables.text("MILLRACE_PDF_QUEUE_URL"),
         };
         variables.finish(config)
     }

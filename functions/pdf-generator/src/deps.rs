@@ -32,7 +32,13 @@ impl Deps {
                 &config.database_name,
             )),
             documents: Arc::new(Bucket::new(&connection, &config.documents_bucket)),
-            queues: Arc::new(Queues::new(&connection, QueueUrls::default())),
+            queues: Arc::new(Queues::new(
+                &connection,
+                QueueUrls {
+                    pdf: Some(config.pdf_queue_url.clone()),
+                    ..QueueUrls::default()
+                },
+            )),
         }
     }
 

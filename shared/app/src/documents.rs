@@ -134,24 +134,28 @@ pub async fn drive_document(
     }
 }
 
-/// Sends the message of every document for which something is still to be done; how many there were.
+/// Documents that are driven on at once, at most.
+pub const DRIVE_PAGE: u32 = 100;
+
+/// Sends the messages of some of the documents for which something is still to be done, the oldest first; `after` is
+/// where the page before this one ended. How many there were, and where the next page starts if there is one.
 ///
 /// # Errors
-/// [`Failure`] of the database or the queue.
-pub async fn drive_documents(ports: &DocumentPorts<'_>) -> Result<usize, Failure> {
-    const PAGE: u32 = 1_000;
-    let (mut driven, mut after) = (0, 0);
-    loop {
-        let open = ports.store.list_open_documents(after, PAGE).await?;
-        for (_, document_id) in &open {
-            send(ports, *document_id, 0).await?;
-        }
-        driven += open.len();
-        match open.last() {
-            Some((sequence, _)) if open.len() == PAGE as usize => after = *sequence,
-            _ => return Ok(driven),
-        }
+/// [`Failure`] of the database or the queue; what was sent until then was sent.
+pub async fn drive_documents(
+    ports: &DocumentPorts<'_>,
+    after: Option<i64>,
+) -> Result<(usize, Option<i64>), Failure> {
+    let open = ports
+        .store
+        .list_open_documents(after.unwrap_or(0), DRIVE_PAGE)
+        .await?;
+    for (_, document_id) in &open {
+        send(ports, *document_id, 0).await?;
     }
+    let is_full = open.len() == DRIVE_PAGE as usize;
+    let last = open.last().filter(|_| is_full);
+    Ok((open.len(), last.map(|(sequence, _)| *sequence)))
 }
 
 async fn make_again(ports: &DocumentPorts<'_>, record: &DocumentRecord) -> Result<DocumentRecord, Failure> {

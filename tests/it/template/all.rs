@@ -6,12 +6,13 @@ use super::{
 };
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 24] = [
+const ALWAYS: [Rule; 25] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
     queues::dead_letters_raise_an_alarm,
     queues::queues_are_encrypted,
+    queues::consumers_know_their_queues,
     policies::roles_name_what_they_touch,
     policies::roles_are_not_shared,
     policies::database_and_secrets_are_named,

@@ -86,6 +86,20 @@ pub(super) fn dead_letters_raise_an_alarm(stack: &Stack) -> Vec<String> {
         .collect()
 }
 
+/// A consumer is told the address of each of its queues: it sets the back-offs of its messages there.
+pub(super) fn consumers_know_their_queues(stack: &Stack) -> Vec<String> {
+    let mappings = stack.properties_of("AWS::Lambda::EventSourceMapping");
+    let blind = mappings.filter(|(_, mapping)| {
+        let queue = referenced(&mapping["EventSourceArn"]);
+        let variables = consumer(stack, mapping)["Environment"]["Variables"].as_object();
+        let mut values = variables.into_iter().flatten().map(|(_, value)| value);
+        !values.any(|value| queue.is_some() && referenced(value) == queue)
+    });
+    blind
+        .map(|(name, _)| format!("{name}: its function is not told the queue's address"))
+        .collect()
+}
+
 /// Every queue is encrypted with the stack's key, which S3 may use, unlike the one that AWS manages.
 pub(super) fn queues_are_encrypted(stack: &Stack) -> Vec<String> {
     let queues = stack.properties_of("AWS::SQS::Queue");
@@ -232,6 +246,18 @@ mod tests {
             &[("/PerfDeadLetterAlarm/Properties/Threshold", json!(10))],
             "PerfDeadLetterQueue",
         );
+    }
+
+    #[test]
+    fn a_consumer_without_its_queues_address_is_found() {
+        let variable = "/PdfGeneratorFunction/Properties/Environment/Variables/MILLRACE_PDF_QUEUE_URL";
+        finds(
+            consumers_know_their_queues,
+            &[(variable, Value::Null)],
+            "PdfMapping",
+        );
+        let another = (variable, json!("${PerfQueue}"));
+        finds(consumers_know_their_queues, &[another], "PdfMapping");
     }
 
     #[test]

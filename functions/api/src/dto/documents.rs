@@ -6,6 +6,7 @@ use millrace_store::selection::Grain;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::dto::files::sequence_cursor;
 use crate::dto::kpi::{parse_day, parse_filters, parse_groups};
 use crate::extract::query::bad_member;
 use crate::extract::{QueryMembers, ReadQuery};
@@ -211,14 +212,10 @@ impl ReadQuery for DocumentPageQuery {
             let known = DocumentState::parse(&text);
             known.ok_or_else(|| bad_member("state", "has to be queued, running, ready or failed"))
         });
-        let cursor = members.optional("cursor")?.map(|text| {
-            let sequence = text.parse().ok().filter(|sequence: &i64| *sequence > 0);
-            sequence.ok_or_else(|| bad_member("cursor", "has to be the next of a page"))
-        });
         Ok(Self {
             state: state.transpose()?,
             limit: members.limit()?,
-            cursor: cursor.transpose()?,
+            cursor: sequence_cursor(members)?,
         })
     }
 }
@@ -395,4 +392,6 @@ pub struct DocumentPage {
 pub struct DocumentsDriven {
     /// How many.
     pub documents: usize,
+    /// Hand this back as `cursor` to drive more of them on; null when there are none.
+    pub next: Option<String>,
 }

@@ -20,6 +20,7 @@ use crate::deps::Deps;
 use crate::dto::documents::{
     CheckedQuery, DocumentAsked, DocumentDetail, DocumentPage, DocumentPageQuery, DocumentsDriven,
 };
+use crate::dto::drive::DriveQuery;
 use crate::extract::{DocumentIdInPath, IdempotencyKey, JsonBody, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::datasets::{Found, load_dataset, read_problem};
@@ -249,12 +250,20 @@ pub(crate) async fn drive(
     Ok((StatusCode::ACCEPTED, Json(record.into())))
 }
 
-/// Has every document tried at once that is still to be made.
+/// Has documents tried at once that are still to be made: a page of them a call, the oldest first.
+///
+/// Follow `next` until it is null to drive all of them on.
 #[utoipa::path(post, path = "/api/documents/drive", operation_id = "drive_documents", tag = "documents",
-    responses((status = 202, description = "Driven on.", body = DocumentsDriven, example = json!({"documents": 1}))))]
-pub(crate) async fn drive_open(State(deps): State<Arc<Deps>>) -> Answer<(StatusCode, Json<DocumentsDriven>)> {
-    let documents = drive_documents(&deps.document_ports()).await?;
-    Ok((StatusCode::ACCEPTED, Json(DocumentsDriven { documents })))
+    params(DriveQuery),
+    responses((status = 202, description = "Driven on.", body = DocumentsDriven, example = json!({"documents": 1,
+        "next": null}))))]
+pub(crate) async fn drive_open(
+    State(deps): State<Arc<Deps>>,
+    Query(query): Query<DriveQuery>,
+) -> Answer<(StatusCode, Json<DocumentsDriven>)> {
+    let (documents, next) = drive_documents(&deps.document_ports(), query.cursor).await?;
+    let next = next.map(|sequence| sequence.to_string());
+    Ok((StatusCode::ACCEPTED, Json(DocumentsDriven { documents, next })))
 }
 
 async fn load(deps: &Deps, document_id: DocumentId) -> Answer<DocumentRecord> {

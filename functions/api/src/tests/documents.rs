@@ -88,6 +88,7 @@ async fn an_order_is_registered_between_its_two_messages() {
     let message = |id: &str| format!(r#"{{"v":1,"kind":"render_document","document_id":"{id}"}}"#);
     let sent = api.messages.lock().unwrap().clone();
     assert_eq!(sent.len(), 2);
+    assert_eq!(*api.delays.lock().unwrap(), [60, 0]);
     assert_eq!(sent[1], (Queue::Pdf, message(DOCUMENT)));
     let (SqlValue::Text(own), title) = (api.bound("document_id").remove(0), api.bound("title")) else {
         panic!("no id");
@@ -327,7 +328,7 @@ async fn what_is_driven_on_depends_on_the_state() {
     let read = api.post("/api/documents/drive", &json!({})).await;
     assert_eq!(
         (read.status, read.body),
-        (StatusCode::ACCEPTED, json!({"documents": 1}))
+        (StatusCode::ACCEPTED, json!({"documents": 1, "next": null}))
     );
     assert_eq!(api.messages.lock().unwrap().len(), 1);
 }

@@ -51,14 +51,20 @@ pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
     if files > 0 {
         screen::step(&format!("{files} open files were driven on"));
     }
-    let driven = api.post("/api/documents/drive", &json!({}))?;
-    ensure!(
-        driven.status.is_success(),
-        "POST /api/documents/drive: {} {}",
-        driven.status,
-        driven.body
-    );
-    Ok(())
+    let mut path = "/api/documents/drive".to_owned();
+    loop {
+        let driven = api.post(&path, &json!({}))?;
+        ensure!(
+            driven.status.is_success(),
+            "POST {path}: {} {}",
+            driven.status,
+            driven.body
+        );
+        match driven.json()["next"].as_str() {
+            Some(next) => path = format!("/api/documents/drive?cursor={next}"),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Runs the demonstration and prints what came out.
