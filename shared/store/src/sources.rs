@@ -262,13 +262,13 @@ impl Store {
             .await
     }
 
-    /// Whether a source holds some bytes under any name.
+    /// Whether a source holds some bytes, under whichever name they became a file.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn holds_bytes(&self, source: &Name, sha256: &str) -> Result<bool, Failure> {
         let text = "select exists (select from operations.datafile_registry where source = cast(:source as text) \
-             and sha256 = cast(:sha256 as text) and state = 'held')";
+             and sha256 = cast(:sha256 as text) and state = 'held' and same_as is null)";
         let statement = Statement::new(text)
             .bind("source", source.as_str())
             .bind("sha256", sha256);

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod client;
+mod held;
 mod killed;
 mod repeats;
 mod runs;

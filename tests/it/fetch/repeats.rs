@@ -1,76 +1,64 @@
-//! Held files, re-issued ones, renamed ones; runs at once; messages that come again, late, or are poison.
+//! Runs at once; messages that come again, late, or are poison.
 
-use millrace_app::fetch::fetch_source;
-use millrace_app::ports::{LockStore as _, Surroundings as _};
+use millrace_app::fetch::{FetchPorts, fetch_source};
+use millrace_app::ports::{Lock, LockStore, Surroundings as _};
 use millrace_app::sources::begin_run;
+use millrace_core::failure::Failure;
 use millrace_core::ids::FileId;
 use millrace_core::message::Queue;
 use millrace_store::sources::{BeginRun, Fetched, RunWork, SettledFetch, TakenRun};
-use millrace_tests::{Delivered, Order, mutate_function};
+use millrace_tests::{Delivered, Order};
 
-use super::{Fetching, LIST, SOURCE, address, csv, name};
+use super::{Fetching, SOURCE, csv, name};
 use crate::flow::SALES;
 
+/// Locks that everybody gets.
+struct Unlocked(millrace_tests::MemoryLocks);
+
+#[async_trait::async_trait]
+impl LockStore for Unlocked {
+    async fn acquire(&self, id: &str, owner: &str, _: u64, _: u64) -> Result<Option<Lock>, Failure> {
+        self.0.acquire(id, owner, u64::MAX / 2, 0).await
+    }
+
+    async fn renew(&self, lock: &Lock, now_ms: u64, lease_ms: u64) -> Result<bool, Failure> {
+        self.0.renew(lock, now_ms, lease_ms).await
+    }
+
+    async fn advance(&self, lock: &Lock, beyond: u64) -> Result<Option<Lock>, Failure> {
+        self.0.advance(lock, beyond).await
+    }
+
+    async fn release(&self, lock: &Lock) -> Result<bool, Failure> {
+        self.0.release(lock).await
+    }
+}
+
+/// Without the lock the source is asked although another worker has it: the test below would see it.
 #[tokio::test]
-async fn held_files_are_asked_for_on_a_condition_and_change_nothing() {
+async fn mutant_without_the_lock_the_source_is_asked_twice() {
     let Some(fetching) = Fetching::new().await else {
         return;
     };
     fetching.list(&[("s-2024-01-01.csv", csv("2024-01-01", 1))]);
-    fetching.run().await;
-    let before = fetching.files().await;
-    fetching.road.sources.take_asked();
-    assert_eq!(fetching.lines().await, ["s-2024-01-01.csv unchanged"]);
-    let asked = fetching.road.sources.take_asked();
-    assert_eq!(
-        asked,
-        [(LIST.to_owned(), false), (address("s-2024-01-01.csv"), true)]
+    let road = &fetching.road;
+    let (run_id, unlocked) = (
+        fetching.begin().await,
+        Unlocked(millrace_tests::MemoryLocks::default()),
     );
-    // A source that gives its bytes no names sends them all; they are held, and nothing is stored.
-    let objects = fetching.road.landing.keys();
-    let page = millrace_tests::Page {
-        content: csv("2024-01-01", 1),
-        ..millrace_tests::Page::default()
+    let now_ms = road.surroundings.now_ms();
+    unlocked
+        .acquire(&format!("source/{SOURCE}"), "other", now_ms, 1_000)
+        .await
+        .unwrap();
+    let ports = FetchPorts {
+        locks: &unlocked,
+        ..road.fetch_ports()
     };
-    fetching.road.sources.set(&address("s-2024-01-01.csv"), page);
-    assert_eq!(fetching.lines().await, ["s-2024-01-01.csv unchanged"]);
-    assert_eq!(fetching.files().await, before);
-    assert_eq!(fetching.road.landing.keys(), objects);
-}
-
-#[tokio::test]
-async fn a_file_that_is_issued_again_replaces_the_one_before() {
-    let Some(fetching) = Fetching::new().await else {
-        return;
-    };
-    for (amount, state) in [(1, "fetched"), (5, "replaced"), (7, "replaced")] {
-        fetching.list(&[("s-2024-01-01.csv", csv("2024-01-01", amount))]);
-        assert_eq!(fetching.lines().await, [format!("s-2024-01-01.csv {state}")]);
-        assert_eq!(fetching.files().await.last().unwrap(), &amount.to_string());
-    }
-    assert_eq!(fetching.files().await.len(), 4);
-    assert_eq!(fetching.registry().await[0].version, Some(3));
-}
-
-#[tokio::test]
-async fn a_renamed_file_is_not_loaded_twice() {
-    let Some(fetching) = Fetching::new().await else {
-        return;
-    };
-    fetching.list(&[("old-2024-01-01.csv", csv("2024-01-01", 1))]);
-    fetching.run().await;
-    let before = fetching.files().await;
-    let objects = fetching.road.landing.keys();
-    fetching.list(&[("new-2024-01-01.csv", csv("2024-01-01", 1))]);
-    assert_eq!(fetching.lines().await, ["new-2024-01-01.csv same_bytes"]);
-    assert_eq!(fetching.files().await, before);
-    assert_eq!(fetching.road.landing.keys(), objects);
-    let entry = &fetching.registry().await[1];
-    assert_eq!(entry.same_as.as_deref(), Some("old-2024-01-01.csv"));
-    // Under the new name it may change: then it is a file of its own.
-    fetching.list(&[("new-2024-01-01.csv", csv("2024-01-01", 5))]);
-    assert_eq!(fetching.lines().await, ["new-2024-01-01.csv fetched"]);
-    assert_eq!(fetching.files().await.last().unwrap(), "6");
+    fetch_source(&ports, &name(SOURCE), run_id, now_ms + 10_000)
+        .await
+        .unwrap();
+    assert!(!road.sources.take_asked().is_empty());
 }
 
 #[tokio::test]
@@ -300,45 +288,4 @@ async fn messages_that_are_poison_late_or_come_in_any_order_harm_nothing() {
     assert_eq!(fetching.files().await.last().unwrap(), "3");
     assert_eq!(fetching.files().await.len(), 3);
     assert_eq!(fetching.registry().await.len(), 2);
-}
-
-/// Without what makes a repeat harmless, the same bytes become a second version: the tests above would see it.
-#[tokio::test]
-async fn mutant_without_the_look_at_what_is_held_registers_twice() {
-    let Some(fetching) = Fetching::new().await else {
-        return;
-    };
-    let held = "v_entry.state = 'held' and v_entry.sha256 = p_sha256";
-    mutate_function(&fetching.database, "operations.settle_fetch", held, "false").await;
-    let (run_id, source) = (fetching.begin().await, name(SOURCE));
-    let work = RunWork {
-        run_id,
-        source: &source,
-        token: 1,
-    };
-    let store = &fetching.store;
-    store.take_run(&work, 7_200).await.unwrap();
-    store
-        .note_listed(&work, &[("a.csv", "https://x/", None, None)])
-        .await
-        .unwrap();
-    let fetched = Fetched {
-        file_name: "a.csv",
-        bytes: Some(("00", 1)),
-        object_key: Some("sources/x"),
-        ..Fetched::default()
-    };
-    for number in 1..=2 {
-        let new_id = FileId::from_time_and_random(number, [1; 10]);
-        store
-            .settle_fetch(&work, &fetched, new_id, (SALES.0, &name(SALES.1)))
-            .await
-            .unwrap();
-    }
-    assert_eq!(
-        fetching
-            .texts("select count(*)::text from ingestion.file_tracker")
-            .await,
-        ["2"]
-    );
 }

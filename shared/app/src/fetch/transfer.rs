@@ -79,6 +79,14 @@ impl<'a> Transfer<'a> {
         true
     }
 
+    /// Which of two problems in a row is the reason: a try that our own time cut short tells less than the one before.
+    fn reason(&self, before: Option<FetchProblem>, last: FetchProblem) -> FetchProblem {
+        match before {
+            Some(before) if last.rule == FetchRule::TimedOut && self.left_ms() == 0 => before,
+            _ => last,
+        }
+    }
+
     fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         let [seed @ .., _, _] = self.worker.ports.surroundings.random_bytes();
         ExponentialBuilder::default()
@@ -92,11 +100,17 @@ impl<'a> Transfer<'a> {
 
     /// Reads a list; answers where it was in the end, and its bytes.
     pub(super) async fn read_list(&self, url: &str) -> Result<(String, Vec<u8>), FetchProblem> {
-        let mut pauses = self.pauses();
+        let (mut pauses, mut before) = (self.pauses(), None);
         loop {
             match self.try_list(url).await {
-                Err(problem) if problem.is_transient() && self.pause(&mut pauses).await => {}
-                outcome => return outcome,
+                Ok(list) => return Ok(list),
+                Err(problem) => {
+                    let problem = self.reason(before, problem);
+                    if !(problem.is_transient() && self.pause(&mut pauses).await) {
+                        return Err(problem);
+                    }
+                    before = Some(problem);
+                }
             }
         }
     }
@@ -121,15 +135,17 @@ impl<'a> Transfer<'a> {
         entry: &FetchEntry,
         key: &str,
     ) -> Result<Result<Outcome, FetchProblem>, Failure> {
-        let mut pauses = self.pauses();
+        let (mut pauses, mut before) = (self.pauses(), None);
         loop {
             match self.try_fetch(entry, key).await {
                 Ok(outcome) => return Ok(Ok(outcome)),
                 Err(Trouble::Failure(failure)) => return Err(failure),
                 Err(Trouble::Problem(problem)) => {
+                    let problem = self.reason(before, problem);
                     if !(problem.is_transient() && self.pause(&mut pauses).await) {
                         return Ok(Err(problem));
                     }
+                    before = Some(problem);
                 }
             }
         }
