@@ -76,13 +76,16 @@ async fn faults_mutant_without_the_ledger_is_found() {
     };
     let (mut random, sql) = (seed(72), stack.sql().await);
     let mut batch = Batch::prepare(&stack, "mutant_ledger").await;
+    let begin = mutate(
+        &sql,
+        "ingestion.begin_settling",
+        &[("contribution.state <> 'pending'", "false")],
+    )
+    .await;
     let apply = mutate(
         &sql,
         "ingestion.apply_contribution",
-        &[
-            ("v_contribution.state <> 'pending'", "false"),
-            ("v_current.contribution_id is distinct from p_base_id", "false"),
-        ],
+        &[("v_current.contribution_id is distinct from p_base_id", "false")],
     )
     .await;
     let settle = mutate(
@@ -100,6 +103,7 @@ async fn faults_mutant_without_the_ledger_is_found() {
     };
     let doubled = millrace_tests::stack::wait_until(Duration::from_secs(30), is_found).await;
     let differences = batch.model.differences(&batch.api, &batch.specs.by_school).await;
+    sql.run(&begin).await;
     sql.run(&apply).await;
     sql.run(&settle).await;
     sql.run("delete from ingestion.contribution_stage").await;
