@@ -87,16 +87,12 @@ pub fn product() -> Vec<Subject> {
         },
         queue_worker("perf-worker", "unknown dataset", &message("aggregate", aggregate)),
         queue_worker("status-updater", "unknown file", &message("facts_changed", file)),
-        queue_worker(
+        refused_worker(
             "pdf-generator",
-            "unknown document",
+            "database answers nothing",
             &message("render_document", json!({ "document_id": FILE })),
         ),
-        queue_worker(
-            "nightly-fetcher",
-            "unknown source",
-            &message("fetch_source", fetch),
-        ),
+        refused_worker("nightly-fetcher", "lock refused", &message("fetch_source", fetch)),
         Subject {
             name: "migrate",
             cases: vec![Case {
@@ -118,6 +114,17 @@ fn queue_worker(name: &'static str, unknown: &'static str, message: &str) -> Sub
         cases: vec![
             worker("undecodable message", POISON, "itemIdentifier"),
             calling(worker(unknown, message, "\"batchItemFailures\":[]")),
+        ],
+    }
+}
+
+/// A worker on a queue: a message that it cannot decode, and one whose first call tells it to try again later.
+fn refused_worker(name: &'static str, refused: &'static str, message: &str) -> Subject {
+    Subject {
+        name,
+        cases: vec![
+            worker("undecodable message", POISON, "itemIdentifier"),
+            calling(worker(refused, message, "itemIdentifier")),
         ],
     }
 }
@@ -215,6 +222,7 @@ fn value(name: &str) -> String {
     match name {
         "MILLRACE_STAGE" => "prod".to_owned(),
         _ if is_number => "900".to_owned(),
+        _ if name.ends_with("_NETWORKS") => "192.0.2.0/24".to_owned(),
         _ if name.ends_with("_URL") => format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}"),
         _ if name.ends_with("_ARN") => format!("arn:aws:rds:us-east-1:123456789012:cluster:{name}"),
         _ => name.to_lowercase().replace('_', "-"),
