@@ -9,7 +9,9 @@ use millrace_aggregate::{AggregationPlan, Partial, PartialBuilder};
 use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
 use millrace_core::field::Field;
 use millrace_spec::{Catalogue, check_dataset, check_event};
-use millrace_table::{CheckSummary, Extent, FileCheck, Header, HeaderRead, Limits, PartReader, PartSpec};
+use millrace_table::{
+    CheckSummary, Extent, FileCheck, FileFormat, Header, HeaderRead, Limits, PartReader, PartSpec,
+};
 use serde_json::{Value, json};
 
 /// Bytes that are read and checked at a time, as a function gets them from S3.
@@ -85,7 +87,12 @@ pub fn dataset() -> anyhow::Result<DatasetDefinition> {
 /// # Errors
 /// When the bytes begin with no header of these fields.
 pub fn read_header(bytes: &[u8], fields: &[Field]) -> anyhow::Result<(Header, usize)> {
-    match Header::read(bytes, Extent::Prefix, fields, &Limits::default())? {
+    match Header::read(
+        bytes,
+        Extent::Prefix,
+        FileFormat::plain(fields),
+        &Limits::default(),
+    )? {
         HeaderRead::Done(header) => {
             let used = usize::try_from(header.bytes_used)?;
             Ok((header, used))
@@ -119,7 +126,13 @@ pub fn check_file(path: &Path, event: &EventDefinition) -> anyhow::Result<Checke
         version: 1,
     };
     let start = header.start();
-    let mut check = FileCheck::of_spec(&event.fields, &header, start, Limits::default(), Some(spec))?;
+    let mut check = FileCheck::of_spec(
+        FileFormat::plain(&event.fields),
+        &header,
+        start,
+        Limits::default(),
+        Some(spec),
+    )?;
     let (mut part, mut row_error_bytes) = (Vec::new(), 0);
     while filled > 0 {
         check.push(&piece[begin..filled])?;

@@ -1,11 +1,10 @@
 //! The check of one chunk, whose two outputs go to the collections bucket as they come.
 
 use millrace_core::failure::Failure;
-use millrace_core::field::Field;
 use millrace_core::object_key;
 use millrace_core::row_error::RowCounts;
 use millrace_store::files::FileRecord;
-use millrace_table::{FileCheck, Header, Limits, PartSpec, Start};
+use millrace_table::{FileCheck, FileFormat, Header, Limits, PartSpec, Start};
 
 use crate::ports::{ObjectSink, ObjectStore};
 
@@ -36,7 +35,7 @@ impl<'a> ChunkCheck<'a> {
     pub(crate) fn begin(
         collections: &'a dyn ObjectStore,
         record: &FileRecord,
-        fields: &[Field],
+        format: FileFormat<'_>,
         header: &Header,
         start: Start,
         chunk: u32,
@@ -48,7 +47,7 @@ impl<'a> ChunkCheck<'a> {
             version: record.spec_version,
         };
         let check =
-            FileCheck::of_spec(fields, header, start, Limits::default(), Some(spec)).map_err(defect)?;
+            FileCheck::of_spec(format, header, start, Limits::default(), Some(spec)).map_err(defect)?;
         let output = |key: String| Output {
             store: collections,
             key,

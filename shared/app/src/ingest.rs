@@ -3,6 +3,7 @@
 //! Parts are written under keys that follow from file version and chunk, with bytes that follow from the object: a
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
+use millrace_core::csv::{CsvFormat, Encoding};
 use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_core::field::Field;
@@ -11,7 +12,7 @@ use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
-use millrace_table::{Extent, Header, HeaderErrors, HeaderRead, Limits, Planner};
+use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, Planner};
 use sha2::{Digest as _, Sha256};
 
 use crate::chunk_check::{Checked, ChunkCheck};
@@ -72,14 +73,19 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
-    let fields = load_fields(ports.store, &record).await?;
+    let (fields, csv) = load_format(ports.store, &record).await?;
+    let format = FileFormat {
+        fields: &fields,
+        csv: &csv,
+    };
     let mut object = Object::open(ports.landing, &record.landing_key()).await?;
-    let header = match object.read_header(&fields).await? {
+    let header = match object.read_header(format).await? {
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
     };
-    if size_bytes <= chunk_bytes {
-        check_whole(ports, &record, &fields, &header, object).await
+    // What has to be decoded cannot be read in ranges: it goes through in one piece, in as little memory.
+    if size_bytes <= chunk_bytes || !object.is_plain() {
+        check_whole(ports, &record, format, &header, object).await
     } else {
         plan(ports, file, &header, object, chunk_bytes).await
     }
@@ -117,9 +123,13 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let fields = load_fields(ports.store, &record).await?;
+    let (fields, csv) = load_format(ports.store, &record).await?;
+    let format = FileFormat {
+        fields: &fields,
+        csv: &csv,
+    };
     let mut beginning = Object::open(ports.landing, &record.landing_key()).await?;
-    let header = match beginning.read_header(&fields).await? {
+    let header = match beginning.read_header(format).await? {
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
     };
@@ -128,7 +138,7 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
     let mut chunk = ChunkCheck::begin(
         ports.collections,
         &record,
-        &fields,
+        format,
         &header,
         range.into(),
         range.chunk,
@@ -143,11 +153,11 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
 async fn check_whole(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
-    fields: &[Field],
+    format: FileFormat<'_>,
     header: &Header,
     mut object: Object,
 ) -> Handled {
-    let mut chunk = ChunkCheck::begin(ports.collections, record, fields, header, header.start(), 0)?;
+    let mut chunk = ChunkCheck::begin(ports.collections, record, format, header, header.start(), 0)?;
     while let Some(bytes) = object.next_record_bytes(header).await? {
         chunk.push(&bytes).await?;
     }
@@ -169,7 +179,7 @@ async fn plan(
     mut object: Object,
     chunk_bytes: u64,
 ) -> Handled {
-    let mut planner = Planner::new(chunk_bytes, header.start(), &Limits::default());
+    let mut planner = Planner::new(chunk_bytes, header, &Limits::default());
     while let Some(bytes) = object.next_record_bytes(header).await? {
         for range in planner.push(&bytes) {
             send_chunk(ports.sender, file, range).await?;
@@ -229,40 +239,43 @@ async fn register(
     Ok(Disposition::Done)
 }
 
-async fn load_fields(store: &Store, record: &FileRecord) -> Result<Vec<Field>, Failure> {
+/// The fields and the format of the files of a record's spec.
+async fn load_format(store: &Store, record: &FileRecord) -> Result<(Vec<Field>, CsvFormat), Failure> {
     let (kind, name, version) = (
         record.ingestion_type,
         record.ingestion_name.as_str(),
         Some(record.spec_version),
     );
-    let fields = match kind {
+    let format = match kind {
         SpecKind::Dimension => {
             let definition: Option<DimensionDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| definition.fields)
+            definition.map(|definition| (definition.fields, definition.csv))
         }
         SpecKind::Event => {
             let definition: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| definition.fields)
+            definition.map(|definition| (definition.fields, definition.csv))
         }
         SpecKind::Dataset | SpecKind::Source => None,
     };
     let missing = || {
         Failure::invalid(
-            "ingest.load_fields",
+            "ingest.load_format",
             format!("{} {name} takes no files", kind.as_str()),
         )
     };
-    fields.ok_or_else(missing)
+    format.ok_or_else(missing)
 }
 
-/// An object that is read from its beginning, hashed on the way.
+/// An object that is read from its beginning, hashed as it came and decoded on the way.
 struct Object {
     stream: Box<dyn ObjectStream>,
     hash: Sha256,
     size_bytes: u64,
-    /// What was read for the header.
+    decoder: Option<Decoder>,
+    /// What was read for the header, decoded.
     beginning: Vec<u8>,
     header_is_passed: bool,
+    is_over: bool,
 }
 
 impl Object {
@@ -272,12 +285,19 @@ impl Object {
             stream,
             hash: Sha256::new(),
             size_bytes: 0,
+            decoder: None,
             beginning: Vec::new(),
             header_is_passed: false,
+            is_over: false,
         })
     }
 
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    /// Whether offsets in what is read are those of the object.
+    fn is_plain(&self) -> bool {
+        self.decoder.as_ref().is_none_or(Decoder::is_plain)
+    }
+
+    async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let bytes = self.stream.next().await?;
         if let Some(bytes) = &bytes {
             self.hash.update(bytes);
@@ -286,17 +306,41 @@ impl Object {
         Ok(bytes)
     }
 
-    async fn read_header(&mut self, fields: &[Field]) -> Result<Result<Header, HeaderErrors>, Failure> {
+    /// The next bytes, decoded.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let bytes = self.next_bytes().await?;
+        self.is_over = bytes.is_none();
+        Ok(match (bytes, &mut self.decoder) {
+            (Some(bytes), Some(decoder)) => Some(decoder.decode(bytes)),
+            (None, Some(decoder)) => Some(decoder.finish()).filter(|rest| !rest.is_empty()),
+            (bytes, None) => bytes,
+        })
+    }
+
+    /// Reads as much as tells the encoding, and the decoder for it.
+    async fn begin_decoding(&mut self, declared: Encoding) -> Result<(), Failure> {
+        let mut beginning = Vec::new();
+        while beginning.len() < Decoder::MARK_BYTES {
+            match self.next_bytes().await? {
+                Some(bytes) => beginning.extend(bytes),
+                None => break,
+            }
+        }
+        let mut decoder = Decoder::begin(&beginning, declared);
+        self.beginning = decoder.decode(beginning);
+        self.decoder = Some(decoder);
+        Ok(())
+    }
+
+    async fn read_header(&mut self, format: FileFormat<'_>) -> Result<Result<Header, HeaderErrors>, Failure> {
         let limits = Limits::default();
+        self.begin_decoding(format.csv.encoding).await?;
+        let mut extent = Extent::Prefix;
         loop {
-            let next = self.next().await?;
-            let extent = if next.is_some() {
-                Extent::Prefix
-            } else {
-                Extent::Whole
-            };
-            self.beginning.extend_from_slice(&next.unwrap_or_default());
-            match Header::read(&self.beginning, extent, fields, &limits) {
+            match Header::read(&self.beginning, extent, format, &limits) {
                 Ok(HeaderRead::Done(header)) => return Ok(Ok(header)),
                 Ok(HeaderRead::NeedMore) if extent == Extent::Prefix => {}
                 Ok(HeaderRead::NeedMore) => {
@@ -305,6 +349,10 @@ impl Object {
                     ));
                 }
                 Err(errors) => return Ok(Err(errors)),
+            }
+            match self.next().await? {
+                Some(more) => self.beginning.extend(more),
+                None => extent = Extent::Whole,
             }
         }
     }

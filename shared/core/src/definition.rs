@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::csv::CsvFormat;
 use crate::field::{Field, FieldType};
 use crate::name::Name;
 
@@ -55,6 +56,9 @@ pub struct DimensionDefinition {
     pub fields: Vec<Field>,
     /// The fields that make a row unique; never empty.
     pub key: Vec<Name>,
+    /// How its files are written.
+    #[serde(default, skip_serializing_if = "CsvFormat::is_plain")]
+    pub csv: CsvFormat,
 }
 
 /// An observed fact; rows stay in parts and never enter the database.
@@ -64,6 +68,9 @@ pub struct EventDefinition {
     pub name: Name,
     /// Its fields, in the spec's order.
     pub fields: Vec<Field>,
+    /// How its files are written.
+    #[serde(default, skip_serializing_if = "CsvFormat::is_plain")]
+    pub csv: CsvFormat,
 }
 
 /// What is kept of a measure in every cell; a row count and the count of filled cells are always kept.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::csv::NumberFormat;
 use crate::decimal::Decimal;
 use crate::name::Name;
 
@@ -44,7 +45,8 @@ impl FieldType {
     }
 }
 
-/// How a date is written in the file; years have four digits.
+/// How a date is written in the file: `YYYY` or `YY` (00 to 69 are 2000 to 2069, 70 to 99 are 1970 to 1999, as in
+/// POSIX), `MM`, `MON` (`Jan`) or `MONTH` (`January`, also `Jan`) in any case, `DD` or `D` (one digit or two).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum DateFormat {
     /// `2023-01-08`.
@@ -57,6 +59,65 @@ pub enum DateFormat {
     /// `08-01-2023`.
     #[serde(rename = "DD-MM-YYYY")]
     DayMonthYearDash,
+    /// `08.01.2023`.
+    #[serde(rename = "DD.MM.YYYY")]
+    DayMonthYearDot,
+    /// `2023/01/08`.
+    #[serde(rename = "YYYY/MM/DD")]
+    YearMonthDaySlash,
+    /// `20230108`.
+    #[serde(rename = "YYYYMMDD")]
+    YearMonthDayCompact,
+    /// `01/08/2023`.
+    #[serde(rename = "MM/DD/YYYY")]
+    MonthDayYearSlash,
+    /// `08/01/23`.
+    #[serde(rename = "DD/MM/YY")]
+    DayMonthShortYearSlash,
+    /// `08-01-23`.
+    #[serde(rename = "DD-MM-YY")]
+    DayMonthShortYearDash,
+    /// `08-Jan-2023`.
+    #[serde(rename = "DD-MON-YYYY")]
+    DayMonthNameYear,
+    /// `January 8, 2023`.
+    #[serde(rename = "MONTH D, YYYY")]
+    MonthNameDayYear,
+}
+
+impl DateFormat {
+    /// Every format.
+    pub const ALL: [Self; 11] = [
+        Self::YearMonthDay,
+        Self::DayMonthYearSlash,
+        Self::DayMonthYearDash,
+        Self::DayMonthYearDot,
+        Self::YearMonthDaySlash,
+        Self::YearMonthDayCompact,
+        Self::MonthDayYearSlash,
+        Self::DayMonthShortYearSlash,
+        Self::DayMonthShortYearDash,
+        Self::DayMonthNameYear,
+        Self::MonthNameDayYear,
+    ];
+
+    /// The format as specs write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::YearMonthDay => "YYYY-MM-DD",
+            Self::DayMonthYearSlash => "DD/MM/YYYY",
+            Self::DayMonthYearDash => "DD-MM-YYYY",
+            Self::DayMonthYearDot => "DD.MM.YYYY",
+            Self::YearMonthDaySlash => "YYYY/MM/DD",
+            Self::YearMonthDayCompact => "YYYYMMDD",
+            Self::MonthDayYearSlash => "MM/DD/YYYY",
+            Self::DayMonthShortYearSlash => "DD/MM/YY",
+            Self::DayMonthShortYearDash => "DD-MM-YY",
+            Self::DayMonthNameYear => "DD-MON-YYYY",
+            Self::MonthNameDayYear => "MONTH D, YYYY",
+        }
+    }
 }
 
 /// The rules that a cell has to keep beside its type.
@@ -89,19 +150,34 @@ pub struct FieldRules {
     pub one_of: Option<Vec<String>>,
 }
 
+/// The header of a field's column, where it is not the field's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnHeader {
+    /// The header's text, to the byte.
+    pub text: String,
+    /// Which of the columns with this header, from 1.
+    pub occurrence: u32,
+}
+
 /// A slot of a dimension or an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
-    /// The name: the column header in a file, the column in the database.
+    /// The name: the column in the database, and the column header in a file unless `header` says otherwise.
     pub name: Name,
     /// The type of the values.
     #[serde(rename = "type")]
     pub field_type: FieldType,
     /// Whether the column must be there and every cell filled.
     pub required: bool,
+    /// The column's header in a file, where it is not the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<ColumnHeader>,
     /// How dates are written; used by [`FieldType::Date`] alone.
     #[serde(default)]
     pub date_format: DateFormat,
+    /// How numbers are written; used by [`FieldType::Integer`] and [`FieldType::Decimal`] alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_format: Option<NumberFormat>,
     /// The other rules.
     #[serde(default)]
     pub rules: FieldRules,

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod timestamp;
+mod written;
 
 use crate::decimal::Decimal;
 use crate::field::DateFormat;
@@ -114,19 +115,30 @@ pub fn boolean(cell: &[u8]) -> Option<bool> {
 #[inline]
 #[must_use]
 pub fn date(cell: &[u8], format: DateFormat) -> Option<i32> {
+    let (year, month, day, separator) = match format {
+        DateFormat::YearMonthDay => (0, 5, 8, b'-'),
+        DateFormat::YearMonthDaySlash => (0, 5, 8, b'/'),
+        DateFormat::DayMonthYearSlash => (6, 3, 0, b'/'),
+        DateFormat::DayMonthYearDash => (6, 3, 0, b'-'),
+        DateFormat::DayMonthYearDot => (6, 3, 0, b'.'),
+        DateFormat::MonthDayYearSlash => (6, 0, 3, b'/'),
+        DateFormat::YearMonthDayCompact
+        | DateFormat::DayMonthShortYearSlash
+        | DateFormat::DayMonthShortYearDash
+        | DateFormat::DayMonthNameYear
+        | DateFormat::MonthNameDayYear => return written::date(cell, format.as_str()),
+    };
     let cell: &[u8; 10] = cell.try_into().ok()?;
-    let [a, b, c, d, e, f, g, h, i, j] = *cell;
-    let (year, month, day, separators, separator) = match format {
-        DateFormat::YearMonthDay => ([a, b, c, d], [f, g], [i, j], [e, h], b'-'),
-        DateFormat::DayMonthYearSlash => ([g, h, i, j], [d, e], [a, b], [c, f], b'/'),
-        DateFormat::DayMonthYearDash => ([g, h, i, j], [d, e], [a, b], [c, f], b'-'),
+    let separators = if year == 0 {
+        [cell[4], cell[7]]
+    } else {
+        [cell[2], cell[5]]
     };
     if separators != [separator; 2] {
         return None;
     }
-    let century = two_digits([year[0], year[1]])?;
-    let year = century * 100 + two_digits([year[2], year[3]])?;
-    calendar::days_since_1970(year, two_digits(month)?, two_digits(day)?)
+    let two = |at: usize| two_digits([cell[at], cell[at + 1]]);
+    calendar::days_since_1970(two(year)? * 100 + two(year + 2)?, two(month)?, two(day)?)
 }
 
 #[inline]

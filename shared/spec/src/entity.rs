@@ -1,6 +1,7 @@
 //! Dimension and event bodies.
 
 use millrace_core::Name;
+use millrace_core::csv::CsvFormat;
 use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::field::Field;
 use serde_json::Value;
@@ -26,7 +27,12 @@ pub fn check_dimension(body: &Value) -> Result<DimensionDefinition, SpecErrors> 
     for field in fields.iter_mut().filter(|field| key.contains(&field.name)) {
         field.required = true;
     }
-    problems.refuse(Some(DimensionDefinition { name, fields, key }))
+    problems.refuse(Some(DimensionDefinition {
+        name,
+        fields,
+        key,
+        csv: read_csv(body),
+    }))
 }
 
 /// Checks an event's body and compiles it.
@@ -36,7 +42,19 @@ pub fn check_dimension(body: &Value) -> Result<DimensionDefinition, SpecErrors> 
 pub fn check_event(body: &Value) -> Result<EventDefinition, SpecErrors> {
     let mut problems = Problems::default();
     let read = read(SpecKind::Event, body, &mut problems);
-    problems.refuse(read.map(|(name, fields, _)| EventDefinition { name, fields }))
+    problems.refuse(read.map(|(name, fields, _)| EventDefinition {
+        name,
+        fields,
+        csv: read_csv(body),
+    }))
+}
+
+/// How the files are written; the schema has been kept.
+fn read_csv(body: &Value) -> CsvFormat {
+    let declared = body
+        .get("csv")
+        .and_then(|csv| serde_json::from_value(csv.clone()).ok());
+    declared.unwrap_or_default()
 }
 
 /// The row's schema and where it stands.

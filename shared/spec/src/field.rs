@@ -1,6 +1,7 @@
 //! One field: its type and its rules.
 
-use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
+use millrace_core::csv::NumberFormat;
+use millrace_core::field::{ColumnHeader, DateFormat, Field, FieldRules, FieldType};
 use millrace_core::{Decimal, Name, value};
 use regex::RegexBuilder;
 use serde_json::Value;
@@ -38,7 +39,9 @@ pub(crate) fn read(
         name,
         field_type,
         required: is_listed_required || is_true("shouldnotnull") || is_true("shouldNotNull"),
+        header: read_header(property, at, problems),
         date_format,
+        number_format: read_number_format(property, field_type, at, problems),
         rules: read_rules(property, (field_type, date_format), at, problems),
     })
 }
@@ -59,6 +62,48 @@ fn read_type(property: &Value, at: &Pointer, problems: &mut Problems) -> Option<
             None
         }
     }
+}
+
+fn read_header(property: &Value, at: &Pointer, problems: &mut Problems) -> Option<ColumnHeader> {
+    let text = property.get("header").and_then(Value::as_str);
+    let occurrence = property.get("headerOccurrence").and_then(Value::as_u64);
+    if text.is_none() && occurrence.is_some() {
+        let message = "goes with the header that it counts";
+        problems.add(&at.member("headerOccurrence"), "rule_not_applicable", message);
+    }
+    Some(ColumnHeader {
+        text: text?.to_owned(),
+        occurrence: u32::try_from(occurrence.unwrap_or(1)).ok()?,
+    })
+}
+
+fn read_number_format(
+    property: &Value,
+    field_type: FieldType,
+    at: &Pointer,
+    problems: &mut Problems,
+) -> Option<NumberFormat> {
+    let mut mark = |member: &str, applies: bool| {
+        let mark = property.get(member)?.as_str()?.chars().next();
+        if !applies {
+            let message = format!("the rule {member} does not apply to this type");
+            problems.add(&at.member(member), "rule_not_applicable", message);
+        }
+        mark
+    };
+    let format = NumberFormat {
+        group_mark: mark("groupMark", field_type.is_numeric()),
+        decimal_mark: mark("decimalMark", field_type == FieldType::Decimal),
+    };
+    // Without a mark of their own, decimals stand behind the point.
+    if format
+        .group_mark
+        .is_some_and(|mark| mark == format.decimal_mark.unwrap_or('.'))
+    {
+        let message = "stands before the decimals as well";
+        problems.add(&at.member("groupMark"), "ambiguous_mark", message);
+    }
+    (format != NumberFormat::default()).then_some(format)
 }
 
 fn read_date_format(

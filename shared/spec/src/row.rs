@@ -47,8 +47,32 @@ pub(crate) fn read(items: &Value, at: &Pointer, problems: &mut Problems) -> Vec<
             problems,
         ));
     }
+    check_headers(&fields, &at_properties, problems);
     check_required(items, at, properties, problems);
     fields
+}
+
+/// No two fields want the same column.
+fn check_headers(fields: &[Field], at_properties: &Pointer, problems: &mut Problems) {
+    let mut columns: HashMap<(&str, u32), &Name> = HashMap::new();
+    for field in fields {
+        let header = field.header.as_ref();
+        let column = header.map_or((field.name.as_str(), 1), |header| {
+            (header.text.as_str(), header.occurrence)
+        });
+        if let Some(other) = columns.insert(column, &field.name) {
+            let message = format!(
+                "column {} number {} is the field {other} already",
+                quoted(column.0),
+                column.1
+            );
+            problems.add(
+                &at_properties.member(field.name.as_str()),
+                "duplicate_header",
+                message,
+            );
+        }
+    }
 }
 
 fn required_names(items: &Value) -> HashSet<&str> {

@@ -3,6 +3,7 @@
 mod bodies;
 mod dataset;
 mod entity;
+mod files;
 mod hostile;
 mod schemas;
 mod source;

@@ -9,15 +9,16 @@ mod report;
 mod words;
 
 use millrace_core::Name;
-use millrace_core::field::{Field, FieldType};
+use millrace_core::csv::ShortRows;
+use millrace_core::field::FieldType;
 use millrace_core::row_error::{FileError, RowCounts, Rule};
 
 use crate::block::{Block, ColumnData, PartSchema};
 use crate::cell;
-use crate::header::{Header, Start};
+use crate::header::{FileFormat, Header, Start};
 use crate::limits::Limits;
 use crate::part::{PartError, PartSpec, PartWriter};
-use crate::scan::{Dialect, Extent, Record, Scanner, Shape};
+use crate::scan::{Extent, Record, Scanner, Shape};
 use column::CheckedColumn;
 use report::Report;
 
@@ -99,7 +100,11 @@ impl CheckSummary {
 pub struct FileCheck {
     scanner: Scanner,
     quote: u8,
-    columns: Vec<CheckedColumn>,
+    /// The file's columns; none where one is read over.
+    columns: Vec<Option<CheckedColumn>>,
+    /// Texts that mean an empty cell.
+    null_values: Vec<Box<[u8]>>,
+    fills_short_rows: bool,
     /// Fields that the file has no column for.
     absent: Vec<(usize, FieldType)>,
     block: Block,
@@ -118,8 +123,13 @@ impl FileCheck {
     ///
     /// # Errors
     /// [`CheckError::BadPattern`], [`CheckError::ForeignHeader`], or when a part cannot be begun.
-    pub fn new(fields: &[Field], header: &Header, start: Start, limits: Limits) -> Result<Self, CheckError> {
-        Self::of_spec(fields, header, start, limits, None)
+    pub fn new(
+        format: FileFormat<'_>,
+        header: &Header,
+        start: Start,
+        limits: Limits,
+    ) -> Result<Self, CheckError> {
+        Self::of_spec(format, header, start, limits, None)
     }
 
     /// The same, and the part names the spec that it was checked against.
@@ -127,29 +137,33 @@ impl FileCheck {
     /// # Errors
     /// As [`Self::new`].
     pub fn of_spec(
-        fields: &[Field],
+        format: FileFormat<'_>,
         header: &Header,
         start: Start,
         limits: Limits,
         spec: Option<PartSpec>,
     ) -> Result<Self, CheckError> {
-        let column = |&index: &usize| {
+        let FileFormat { fields, csv } = format;
+        let column = |index: &Option<usize>| {
+            let Some(index) = *index else { return Ok(None) };
             let field = fields.get(index).ok_or(CheckError::ForeignHeader)?;
-            CheckedColumn::new(index, field)
+            CheckedColumn::new(index, field).map(Some)
         };
         let columns = header.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let types = fields.iter().map(|field| field.field_type).enumerate();
-        let absent = types.filter(|(index, _)| !header.columns.contains(index));
-        let dialect = Dialect::default();
+        let absent = types.filter(|(index, _)| !header.columns.contains(&Some(*index)));
+        let null_values = csv.null_values.iter().map(|text| text.as_bytes().into());
         Ok(Self {
-            scanner: Scanner::new(dialect, limits.record_bytes, start.line),
-            quote: dialect.quote,
+            scanner: Scanner::new(header.dialect, limits.record_bytes, start.line),
+            quote: header.dialect.quote,
+            null_values: null_values.collect(),
+            fills_short_rows: csv.short_rows == ShortRows::Fill,
             absent: absent.collect(),
             block: Block::default(),
             block_bytes: 0,
             block_rows: (BLOCK_SLOTS / fields.len().max(1)).clamp(1, BLOCK_ROWS),
             part: PartWriter::new(&PartSchema::of(fields), spec)?,
-            report: Report::new(fields, &header.columns, limits),
+            report: Report::new(fields, header, limits),
             next_record: start.record,
             counts: RowCounts::default(),
             bytes: 0,
@@ -232,12 +246,26 @@ impl FileCheck {
         Ok(())
     }
 
+    /// Whether the record has a cell for each column: missing ones may be filled, and empty ones behind the last column
+    /// are nobody's.
+    fn has_right_cells(&self, record: &Record) -> bool {
+        let (cells, columns) = (self.scanner.cells(), self.columns.len());
+        match cells.len() {
+            count if count < columns => self.fills_short_rows,
+            count if count > columns => {
+                let mut cells = cell::each(self.scanner.data(), record, cells);
+                cells.all(|(index, cell)| index < columns || cell.is_empty())
+            }
+            _ => true,
+        }
+    }
+
     /// Adds the record's cells to the columns, or notes its broken rules and adds nothing.
     fn is_kept(&mut self, record: &Record) -> bool {
         let row = self.block.rows();
         self.report.errors.clear();
-        if self.scanner.cells().len() != self.columns.len() {
-            let count = self.scanner.cells().len();
+        let count = self.scanner.cells().len();
+        if count != self.columns.len() && !self.has_right_cells(record) {
             self.report.wrong_cell_count(count);
             return false;
         }
@@ -250,15 +278,26 @@ impl FileCheck {
                 self.report.cell(index, rule, cell);
                 continue;
             }
-            let text = cell::text(cell, self.quote, record, &mut self.scratch);
+            let Some(column) = column else { continue };
+            let mut text = cell::text(cell, self.quote, record, &mut self.scratch);
+            if self.null_values.iter().any(|null| **null == *text) {
+                text = b"";
+            }
             if let Err(rule) = column.push(row, text) {
                 self.report.cell(index, rule, text);
+            }
+        }
+        for (index, column) in self.columns.iter_mut().enumerate().skip(count) {
+            if let Some(column) = column
+                && let Err(rule) = column.push(row, b"")
+            {
+                self.report.cell(index, rule, b"");
             }
         }
         if self.report.errors.is_empty() {
             return true;
         }
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().flatten() {
             column.builder.truncate(row);
         }
         false
@@ -269,9 +308,9 @@ impl FileCheck {
         if rows == 0 {
             return Ok(());
         }
-        let fields = self.columns.len() + self.absent.len();
+        let fields = self.columns.iter().flatten().count() + self.absent.len();
         let mut columns: Vec<_> = std::iter::repeat_with(|| None).take(fields).collect();
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().flatten() {
             columns[column.field] = Some(column.builder.take(rows));
         }
         for &(field, field_type) in &self.absent {
@@ -280,7 +319,7 @@ impl FileCheck {
         self.block.columns = columns.into_iter().flatten().collect();
         self.part.push_block(&self.block)?;
         let mut columns: Vec<_> = self.block.columns.drain(..).map(Some).collect();
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().flatten() {
             if let Some(data) = columns[column.field].take() {
                 column.builder.reuse(data);
             }

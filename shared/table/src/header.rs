@@ -1,20 +1,35 @@
-//! The header: which column of the file feeds which field of the spec.
+//! The header: which column of the file feeds which field of the spec, and what stands between its cells.
 
+mod names;
+
+use millrace_core::csv::{CsvFormat, DETECTED_DELIMITERS};
 use millrace_core::field::Field;
 use millrace_core::row_error::{FileError, Rule};
-use serde::{Deserialize, Serialize};
 
-use crate::cell;
-use crate::limits::{Limits, found};
-use crate::scan::{Dialect, Extent, Record, Scanner, Shape};
+use self::names::Names;
+pub(crate) use self::names::header_of;
+use crate::limits::Limits;
+use crate::scan::{Dialect, Extent, Scanner};
+
+/// What a spec says of the files that are read against it.
+#[derive(Debug, Clone, Copy)]
+pub struct FileFormat<'a> {
+    /// The fields.
+    pub fields: &'a [Field],
+    /// How the files are written.
+    pub csv: &'a CsvFormat,
+}
 
 /// A header that fits its spec.
 ///
-/// Names must equal the fields' names to the byte; nothing is trimmed and case counts. The order is free.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Names must equal the fields' headers to the byte; nothing is trimmed and case counts. The order is free. Columns
+/// without a name behind the last named one are no columns, as long as their cells are empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// For each column of the file, the index of its field in the spec.
-    pub columns: Vec<usize>,
+    /// For each column of the file, the index of its field in the spec; none where it is read over.
+    pub columns: Vec<Option<usize>>,
+    /// Delimiter and quote: as declared, or as the header's names show.
+    pub dialect: Dialect,
     /// Offset of the first byte behind the header, mark of byte order included.
     pub bytes_used: u64,
     /// Physical lines that the header takes, blank ones before it included.
@@ -98,9 +113,7 @@ const PROBLEMS_SHOWN: usize = 50;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Beginnings of what people send instead of a CSV file.
-const FOREIGN: [(&[u8], &str); 7] = [
-    (b"\xFF\xFE", "UTF-16 text"),
-    (b"\xFE\xFF", "UTF-16 text"),
+const FOREIGN: [(&[u8], &str); 5] = [
     (b"\x1F\x8B", "compressed with gzip"),
     (b"PK\x03\x04", "a zip archive or a spreadsheet"),
     (b"PK\x05\x06", "a zip archive or a spreadsheet"),
@@ -109,51 +122,59 @@ const FOREIGN: [(&[u8], &str); 7] = [
 ];
 const FOREIGN_BYTES: usize = 4;
 
+impl<'a> FileFormat<'a> {
+    /// Files that are written as most are.
+    #[must_use]
+    pub fn plain(fields: &'a [Field]) -> Self {
+        const PLAIN: &CsvFormat = &CsvFormat::PLAIN;
+        Self { fields, csv: PLAIN }
+    }
+}
+
 impl Header {
-    /// Reads the header from an object's first bytes; at most a record limit and a few bytes are looked at, so that
-    /// a chunk's worker can read it again cheaply.
+    /// Reads the header from a file's first bytes, decoded; at most a record limit and a few bytes are looked at, so
+    /// that a chunk's worker can read it again cheaply.
+    ///
+    /// A delimiter that the spec does not declare is the one with which most names fit.
     ///
     /// # Errors
     /// [`HeaderErrors`] when no reading of the header fits the spec, or the object is no CSV file.
     pub fn read(
         bytes: &[u8],
         extent: Extent,
-        fields: &[Field],
+        format: FileFormat<'_>,
         limits: &Limits,
     ) -> Result<HeaderRead, HeaderErrors> {
         if bytes.len() < FOREIGN_BYTES && extent == Extent::Prefix {
             return Ok(HeaderRead::NeedMore);
         }
         if let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-            let message = format!("the file is {what}, not UTF-8 CSV");
+            let message = format!("the file is {what}, not CSV");
             return Err(FileError::of_file(Rule::NotCsv, message).into());
         }
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let mut scanner = Scanner::new(Dialect::default(), limits.record_bytes, 1);
-        let mut rest = text;
-        let record = loop {
-            let (piece, more) = rest.split_at(rest.len().min(Scanner::PIECE_BYTES));
-            let extent = if more.is_empty() { extent } else { Extent::Prefix };
-            scanner.feed(piece);
-            if let Some(record) = scanner.next_record(extent) {
-                break record;
+        let mut best: Option<(usize, Reading)> = None;
+        for dialect in dialects(format.csv) {
+            let Some(reading) = Reading::begin(text, extent, dialect, limits)? else {
+                return Ok(HeaderRead::NeedMore);
+            };
+            let fits = reading.count_fitting(format.fields);
+            if best.as_ref().is_none_or(|(most, _)| fits > *most) {
+                best = Some((fits, reading));
             }
-            if more.is_empty() {
-                return match extent {
-                    Extent::Prefix => Ok(HeaderRead::NeedMore),
-                    Extent::Whole => Err(FileError::of_file(Rule::EmptyFile, "the file is empty").into()),
-                };
-            }
-            rest = more;
+        }
+        let Some((_, reading)) = best else {
+            return Ok(HeaderRead::NeedMore);
         };
-        let columns = Names::read(&mut scanner, &record, limits)?.matched(fields, record.line)?;
-        let mark_bytes = (bytes.len() - text.len()) as u64;
-        // A header that the end of the object ends takes a line too.
-        let has_line_end = record.end < scanner.data().len();
+        let columns = match &reading.names {
+            Ok(names) => names.matched(format, reading.line)?,
+            Err(errors) => return Err(errors.clone()),
+        };
         Ok(HeaderRead::Done(Self {
             columns,
-            bytes_used: scanner.offset() + mark_bytes,
-            lines_used: scanner.line() - u64::from(has_line_end),
+            dialect: reading.dialect,
+            bytes_used: reading.bytes_used + (bytes.len() - text.len()) as u64,
+            lines_used: reading.lines_used,
         }))
     }
 
@@ -168,96 +189,71 @@ impl Header {
     }
 }
 
-/// The names that a header record holds.
-struct Names(Vec<String>);
+/// The dialects that a file may have, in the order of preference.
+fn dialects(csv: &CsvFormat) -> Vec<Dialect> {
+    let quote = csv.quote.byte().unwrap_or(Dialect::NO_QUOTE);
+    let declared = csv.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok());
+    let delimiters = declared.map_or_else(|| DETECTED_DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
+    let dialect = |delimiter| Dialect { delimiter, quote };
+    delimiters.into_iter().map(dialect).collect()
+}
 
-impl Names {
-    fn read(scanner: &mut Scanner, record: &Record, limits: &Limits) -> Result<Self, HeaderErrors> {
-        let refuse = |rule, message: String| {
-            Err(HeaderErrors::from(FileError {
-                line: Some(record.line),
-                ..FileError::of_file(rule, message)
-            }))
+/// A header, read in one dialect.
+struct Reading {
+    dialect: Dialect,
+    names: Result<Names, HeaderErrors>,
+    line: u64,
+    bytes_used: u64,
+    lines_used: u64,
+}
+
+impl Reading {
+    /// None when the bytes end before the header does.
+    fn begin(
+        text: &[u8],
+        extent: Extent,
+        dialect: Dialect,
+        limits: &Limits,
+    ) -> Result<Option<Self>, HeaderErrors> {
+        let mut scanner = Scanner::new(dialect, limits.record_bytes, 1);
+        let mut rest = text;
+        let record = loop {
+            let (piece, more) = rest.split_at(rest.len().min(Scanner::PIECE_BYTES));
+            let extent = if more.is_empty() { extent } else { Extent::Prefix };
+            scanner.feed(piece);
+            if let Some(record) = scanner.next_record(extent) {
+                break record;
+            }
+            if more.is_empty() {
+                return match extent {
+                    Extent::Prefix => Ok(None),
+                    Extent::Whole => Err(FileError::of_file(Rule::EmptyFile, "the file is empty").into()),
+                };
+            }
+            rest = more;
         };
-        match record.shape {
-            Shape::Cells => {}
-            Shape::BadQuoting => {
-                return refuse(Rule::BadQuoting, "the header's quotes do not match".to_owned());
-            }
-            Shape::TooLong => {
-                let message = format!("the header is longer than {} bytes", limits.record_bytes);
-                return refuse(Rule::TooLong, message);
-            }
-        }
-        if record.has_nul {
-            return refuse(Rule::NulByte, "the header holds a NUL byte".to_owned());
-        }
-        if !scanner.is_utf8(record) {
-            return refuse(Rule::InvalidUtf8, "the header is not UTF-8".to_owned());
-        }
-        let count = scanner.cells().len();
-        if count > limits.columns {
-            let message = format!("the header has {count} columns, more than {}", limits.columns);
-            return refuse(Rule::TooManyColumns, message);
-        }
-        let mut scratch = Vec::new();
-        let quote = Dialect::default().quote;
-        let cells = cell::each(scanner.data(), record, scanner.cells());
-        let name = |(_, cell)| String::from_utf8_lossy(cell::text(cell, quote, record, &mut scratch)).into();
-        Ok(Self(cells.map(name).collect()))
+        let names = Names::read(&mut scanner, dialect, &record, limits);
+        // A header that the end of the object ends takes a line too.
+        let has_line_end = record.end < scanner.data().len();
+        Ok(Some(Self {
+            dialect,
+            names,
+            line: record.line,
+            bytes_used: scanner.offset(),
+            lines_used: scanner.line() - u64::from(has_line_end),
+        }))
     }
 
-    fn matched(&self, fields: &[Field], line: u64) -> Result<Vec<usize>, HeaderErrors> {
-        let mut errors = Vec::new();
-        let mut refuse = |rule, column: &str, message: String| {
-            errors.push(FileError {
-                line: Some(line),
-                column: Some(found(column.as_bytes())).filter(|column| !column.is_empty()),
-                ..FileError::of_file(rule, message)
-            });
-        };
-        let mut seen = vec![false; fields.len()];
-        let mut columns = Vec::with_capacity(self.0.len());
-        for (index, name) in self.0.iter().enumerate() {
-            let shown = found(name.as_bytes());
-            let field = fields.iter().position(|field| field.name.as_str() == name);
-            match field {
-                None if name.is_empty() => {
-                    refuse(Rule::EmptyHeader, "", format!("column {} has no name", index + 1));
-                }
-                None => refuse(
-                    Rule::UnknownHeader,
-                    name,
-                    format!("the spec has no column `{shown}`"),
-                ),
-                Some(field) if seen[field] => refuse(
-                    Rule::DuplicateHeader,
-                    name,
-                    format!("column `{shown}` is there twice"),
-                ),
-                Some(field) => {
-                    seen[field] = true;
-                    columns.push(field);
-                }
-            }
-        }
-        for (field, _) in fields
+    fn count_fitting(&self, fields: &[Field]) -> usize {
+        let names = self
+            .names
+            .as_ref()
+            .map(|names| names.0.as_slice())
+            .unwrap_or_default();
+        names
             .iter()
-            .zip(seen)
-            .filter(|(field, seen)| field.required && !seen)
-        {
-            let name = field.name.as_str();
-            refuse(
-                Rule::MissingHeader,
-                name,
-                format!("the required column `{name}` is missing"),
-            );
-        }
-        if errors.is_empty() {
-            Ok(columns)
-        } else {
-            Err(HeaderErrors(errors))
-        }
+            .filter(|name| fields.iter().any(|field| header_of(field) == name.as_str()))
+            .count()
     }
 }
 

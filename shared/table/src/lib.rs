@@ -4,6 +4,7 @@ pub mod block;
 mod builder;
 mod cell;
 pub mod check;
+pub mod decode;
 pub mod header;
 pub mod limits;
 pub mod part;
@@ -14,7 +15,8 @@ pub mod scan;
 
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
 pub use check::{CheckError, CheckSummary, FileCheck};
-pub use header::{Header, HeaderErrors, HeaderRead, Start};
+pub use decode::Decoder;
+pub use header::{FileFormat, Header, HeaderErrors, HeaderRead, Start};
 pub use limits::Limits;
 pub use part::{PartError, PartReader, PartSpec, PartWriter};
 pub use plan::{PlanSummary, Planner};

@@ -2,9 +2,9 @@
 
 use millrace_core::message::ChunkRange;
 
-use crate::header::Start;
+use crate::header::{Header, Start};
 use crate::limits::Limits;
-use crate::scan::{Dialect, Extent, Scanner};
+use crate::scan::{Extent, Scanner};
 
 /// What a finished plan has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +35,12 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// A plan for what lies behind the header (`start` is [`Header::start`](crate::header::Header::start)).
+    /// A plan for what lies behind the header.
     #[must_use]
-    pub fn new(chunk_bytes: u64, start: Start, limits: &Limits) -> Self {
+    pub fn new(chunk_bytes: u64, header: &Header, limits: &Limits) -> Self {
+        let start = header.start();
         Self {
-            scanner: Scanner::new(Dialect::default(), limits.record_bytes, start.line),
+            scanner: Scanner::new(header.dialect, limits.record_bytes, start.line),
             chunk_bytes,
             start,
             next_record: start.record,

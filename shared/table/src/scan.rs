@@ -31,6 +31,11 @@ pub struct Dialect {
     pub quote: u8,
 }
 
+impl Dialect {
+    /// The quote of files without one: a byte that no text holds.
+    pub const NO_QUOTE: u8 = 0xFF;
+}
+
 impl Default for Dialect {
     fn default() -> Self {
         Self {

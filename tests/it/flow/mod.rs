@@ -9,6 +9,7 @@ mod documents;
 mod driving;
 mod events;
 mod failures;
+mod formats;
 mod known_answers;
 mod long_keys;
 mod lookups;

@@ -32,9 +32,9 @@ const NOTHING: Vec<String> = Vec::new();
 #[test]
 fn the_environment_is_read_in_one_place() {
     let product = sources(&["shared", "functions"]);
-    let elsewhere = product
-        .into_iter()
-        .filter(|file| file != "shared/lambda/src/environment.rs");
+    // Cargo tells a build script its target in no other way.
+    let known = ["shared/lambda/src/environment.rs", "functions/build.rs"];
+    let elsewhere = product.into_iter().filter(|file| !known.contains(&file.as_str()));
     assert_eq!(matches(elsewhere, r"\benv::var"), NOTHING);
 }
 

@@ -56,8 +56,8 @@ fn headers() -> Vec<Named> {
         ),
         file("header quote never closed", format!("\"{HEADER}{GOOD}")),
         file("header in other case", format!("{}{GOOD}", HEADER.to_uppercase())),
-        file("semicolons", format!("{HEADER}{GOOD}").replace(',', ";")),
-        file("tabs", format!("{HEADER}{GOOD}").replace(',', "\t")),
+        file("colons", format!("{HEADER}{GOOD}").replace(',', ":")),
+        file("blanks for commas", format!("{HEADER}{GOOD}").replace(',', " ")),
         file("NUL in the header", format!("da\0te{HEADER}{GOOD}")),
         file("html", "<!doctype html><html><body>404</body></html>\n"),
         file("json", "{\"date\": \"2024-01-25\"}\n"),
@@ -76,14 +76,20 @@ fn foreign() -> Vec<Named> {
         text.encode_utf16().flat_map(order).collect()
     };
     let text = format!("{HEADER}{GOOD}");
-    let with_mark = |mark: [u8; 2], big| [&mark[..], &utf16(&text, big)].concat();
+    let with_mark = |mark: [u8; 2], big, more: &[u8]| [&mark[..], &utf16(&text, big), more].concat();
     // "a" through gzip, and that through gzip once more: only the first bytes matter.
     let gzip = [
         0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b, 4, 0, 0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0,
     ];
     vec![
-        file("utf-16 little with mark", with_mark([0xff, 0xfe], false)),
-        file("utf-16 big with mark", with_mark([0xfe, 0xff], true)),
+        file(
+            "half a surrogate in utf-16",
+            with_mark([0xff, 0xfe], false, b"x\0\0\xd8\n\0"),
+        ),
+        file(
+            "utf-16 cut in a character",
+            with_mark([0xfe, 0xff], true, b"\0x\0,\0"),
+        ),
         file("utf-16 little without mark", utf16(&text, false)),
         file("utf-16 big without mark", utf16(&text, true)),
         file("gzip", gzip),

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use millrace_table::{FileCheck, Limits, read_rejected};
+use millrace_table::{FileCheck, FileFormat, Limits, read_rejected};
 use sha2::{Digest as _, Sha256};
 
 use super::{Defect, HEADER, Manifest, Quality, generate};
@@ -71,7 +71,14 @@ fn the_manifest_of_the_spoilt_file_is_exact() {
     assert!((150..250).contains(&manifest.spoilt.len()));
     let fields = attendance::event().unwrap().fields;
     let (header, begin) = attendance::read_header(&bytes, &fields).unwrap();
-    let mut check = FileCheck::of_spec(&fields, &header, header.start(), Limits::default(), None).unwrap();
+    let mut check = FileCheck::of_spec(
+        FileFormat::plain(&fields),
+        &header,
+        header.start(),
+        Limits::default(),
+        None,
+    )
+    .unwrap();
     check.push(&bytes[begin..]).unwrap();
     let summary = check.finish().unwrap();
     assert_eq!(summary.counts.kept, manifest.valid);

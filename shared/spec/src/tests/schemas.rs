@@ -1,4 +1,5 @@
 use millrace_core::definition::SpecKind;
+use millrace_core::field::DateFormat;
 use serde_json::Value;
 
 use super::{attendance_dataset, attendance_event, school_dimension};
@@ -29,7 +30,14 @@ fn what_the_schemas_share_is_the_same() {
         assert_eq!(dimension["$defs"][shared], event["$defs"][shared], "{shared}");
         assert_eq!(dimension["$defs"][shared], dataset["$defs"][shared], "{shared}");
     }
-    assert_eq!(dimension["$defs"]["field"], event["$defs"]["field"]);
+    for shared in ["field", "csv"] {
+        assert_eq!(dimension["$defs"][shared], event["$defs"][shared], "{shared}");
+    }
+    let formats = serde_json::to_value(DateFormat::ALL).unwrap();
+    assert_eq!(
+        event["$defs"]["field"]["properties"]["dateFormat"]["enum"],
+        formats
+    );
     assert_eq!(
         event["$defs"]["row"]["properties"]["properties"]["maxProperties"],
         MAX_FIELDS

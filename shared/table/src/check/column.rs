@@ -1,6 +1,7 @@
 //! One column of the file: its field's rules, compiled, and the values that kept them.
 
 use millrace_core::Decimal;
+use millrace_core::csv::NumberFormat;
 use millrace_core::field::{DateFormat, Field, FieldType};
 use millrace_core::row_error::Rule;
 use millrace_core::value;
@@ -21,6 +22,7 @@ pub(super) struct CheckedColumn {
     pub(super) field: usize,
     pub(super) builder: ColumnBuilder,
     is_required: bool,
+    number_format: Option<NumberFormat>,
     one_of: Option<OneOf>,
     rules: TypeRules,
 }
@@ -55,6 +57,7 @@ impl CheckedColumn {
             field: index,
             builder: ColumnBuilder::new(field.field_type),
             is_required: field.required,
+            number_format: field.number_format.filter(|_| field.field_type.is_numeric()),
             one_of: field
                 .rules
                 .one_of
@@ -74,6 +77,15 @@ impl CheckedColumn {
             self.builder.push_null(row);
             return Ok(());
         }
+        if let Some(format) = self.number_format {
+            let plain = format.plain(text).ok_or(Rule::WrongType)?;
+            return self.push_plain(row, &plain);
+        }
+        self.push_plain(row, text)
+    }
+
+    #[inline]
+    fn push_plain(&mut self, row: usize, text: &[u8]) -> Result<(), Rule> {
         self.push_value(text)?;
         self.builder.set_valid(row);
         if let Some(allowed) = &self.one_of

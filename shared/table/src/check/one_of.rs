@@ -69,6 +69,8 @@ mod tests {
             name: Name::parse("x").unwrap(),
             field_type,
             required: false,
+            header: None,
+            number_format: None,
             date_format: DateFormat::DayMonthYearSlash,
             rules: FieldRules {
                 one_of: Some(allowed.iter().map(|value| (*value).to_owned()).collect()),

@@ -4,14 +4,16 @@ use millrace_core::field::Field;
 use millrace_core::row_error::{RowError, Rule};
 
 use super::words;
+use crate::header::{Header, header_of};
 use crate::limits::{Limits, found};
 use crate::rejected::RejectedRow;
 use crate::scan::{Dialect, Record, Scanner, Shape};
 
 #[derive(Debug)]
 pub(super) struct Report {
-    /// The fields of the file's columns, in the file's order.
-    fields: Vec<Field>,
+    /// The fields of the file's columns, in the file's order; none where a column is read over.
+    fields: Vec<Option<Field>>,
+    dialect: Dialect,
     pub(super) limits: Limits,
     /// The record's broken rules, record and line still to be filled in.
     pub(super) errors: Vec<RowError>,
@@ -19,10 +21,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(fields: &[Field], columns: &[usize], limits: Limits) -> Self {
-        let fields = columns.iter().filter_map(|&index| fields.get(index).cloned());
+    pub(super) fn new(fields: &[Field], header: &Header, limits: Limits) -> Self {
+        let field = |index: &Option<usize>| index.and_then(|index| fields.get(index).cloned());
         Self {
-            fields: fields.collect(),
+            fields: header.columns.iter().map(field).collect(),
+            dialect: header.dialect,
             limits,
             errors: Vec::new(),
             output: Vec::new(),
@@ -43,11 +46,9 @@ impl Report {
     /// Notes that a cell breaks a rule.
     #[cold]
     pub(super) fn cell(&mut self, index: usize, rule: Rule, text: &[u8]) {
-        let Some(field) = self.fields.get(index) else {
-            return;
-        };
+        let field = self.fields.get(index).and_then(Option::as_ref);
         let expected = words::expected(rule, field, &self.limits);
-        self.note(Some(field.name.to_string()), rule, expected, found(text));
+        self.note(field.map(column_name), rule, expected, found(text));
     }
 
     /// Notes that the record has fewer or more cells than the header.
@@ -109,11 +110,17 @@ impl Report {
     /// whatever follows it.
     fn bad_quoting(&mut self, line: &[u8]) {
         self.errors.clear();
-        let (index, start) = blamed_cell(line, Dialect::default());
-        let column = self.fields.get(index).map(|field| field.name.to_string());
+        let (index, start) = blamed_cell(line, self.dialect);
+        let field = self.fields.get(index).and_then(Option::as_ref);
+        let column = field.map(column_name);
         let expected = "quotes around a whole cell, doubled inside it".to_owned();
         self.note(column, Rule::BadQuoting, expected, found(&line[start..]));
     }
+}
+
+/// The name of a field's column, as the file has it.
+fn column_name(field: &Field) -> String {
+    header_of(field).to_owned()
 }
 
 /// Index and start of the first badly quoted cell of a line.

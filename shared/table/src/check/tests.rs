@@ -1,3 +1,5 @@
+mod formats;
+
 use std::path::Path;
 
 use millrace_core::field::Field;
@@ -7,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{CheckError, FileCheck};
 use crate::block::{Block, Column};
-use crate::header::{Header, HeaderRead, Start};
+use crate::decode::Decoder;
+use crate::header::{FileFormat, Header, HeaderRead, Start};
 use crate::limits::Limits;
 use crate::part::PartReader;
 use crate::rejected::{RejectedRow, read_rejected};
-use crate::scan::{Extent, Scanner};
+use crate::scan::{Dialect, Extent, Scanner};
 
 /// What a golden case expects.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -65,12 +68,25 @@ fn kept_rows(block: &Block) -> impl Iterator<Item = Kept> {
 
 /// The outcome of a check whose bytes come in pieces of a size.
 fn check(fields: &[Field], bytes: &[u8], piece: usize, limits: Limits) -> (Expected, Vec<RejectedRow>) {
-    let header = match Header::read(bytes, Extent::Whole, fields, &limits) {
+    check_as(FileFormat::plain(fields), bytes, piece, limits)
+}
+
+/// The same for files of another format.
+fn check_as(
+    format: FileFormat<'_>,
+    bytes: &[u8],
+    piece: usize,
+    limits: Limits,
+) -> (Expected, Vec<RejectedRow>) {
+    let mut decoder = Decoder::begin(bytes, format.csv.encoding);
+    let mut bytes = decoder.decode(bytes.to_vec());
+    bytes.extend(decoder.finish());
+    let header = match Header::read(&bytes, Extent::Whole, format, &limits) {
         Ok(HeaderRead::Done(header)) => header,
         Ok(HeaderRead::NeedMore) => panic!("the file is whole"),
         Err(errors) => return (failed(errors.into_file_error()), Vec::new()),
     };
-    let mut check = FileCheck::new(fields, &header, header.start(), limits).unwrap();
+    let mut check = FileCheck::new(format, &header, header.start(), limits).unwrap();
     let body = &bytes[usize::try_from(header.bytes_used).unwrap()..];
     let (mut part, mut row_errors) = (Vec::new(), Vec::new());
     for piece in body.chunks(piece) {
@@ -213,11 +229,18 @@ proptest! {
 #[test]
 fn a_line_of_ten_megabytes_is_one_rejected_row_in_bounded_memory() {
     let header = Header {
-        columns: vec![0, 1, 2, 3],
+        columns: vec![Some(0), Some(1), Some(2), Some(3)],
+        dialect: Dialect::default(),
         bytes_used: 10,
         lines_used: 1,
     };
-    let mut check = FileCheck::new(&fields(), &header, header.start(), Limits::default()).unwrap();
+    let mut check = FileCheck::new(
+        FileFormat::plain(&fields()),
+        &header,
+        header.start(),
+        Limits::default(),
+    )
+    .unwrap();
     let piece = vec![b'x'; 100_000];
     let mut row_errors = Vec::new();
     for _ in 0..100 {
@@ -256,7 +279,8 @@ fn blocks_follow_each_other_and_keep_their_order() {
 fn what_cannot_be_used_is_said_before_the_first_row() {
     let mut fields = fields();
     let header = Header {
-        columns: vec![0, 9],
+        columns: vec![Some(0), Some(9)],
+        dialect: Dialect::default(),
         bytes_used: 0,
         lines_used: 0,
     };
@@ -265,15 +289,16 @@ fn what_cannot_be_used_is_said_before_the_first_row() {
         record: 1,
         line: 1,
     };
-    let foreign = FileCheck::new(&fields, &header, start, Limits::default());
+    let foreign = FileCheck::new(FileFormat::plain(&fields), &header, start, Limits::default());
     assert!(matches!(foreign, Err(CheckError::ForeignHeader)));
     let header = Header {
-        columns: vec![3],
+        columns: vec![Some(3)],
+        dialect: Dialect::default(),
         ..header
     };
     for pattern in ["(", "(?:\\w{100}){100}"] {
         fields[3].rules.pattern = Some(pattern.to_owned());
-        let bad = FileCheck::new(&fields, &header, start, Limits::default());
+        let bad = FileCheck::new(FileFormat::plain(&fields), &header, start, Limits::default());
         assert!(matches!(bad, Err(CheckError::BadPattern { .. })), "{pattern}");
     }
 }

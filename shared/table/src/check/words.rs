@@ -1,45 +1,52 @@
 //! What a rule asks for, in words for the one who sent the file.
 
-use millrace_core::field::{DateFormat, Field, FieldType};
+use millrace_core::field::{Field, FieldType};
 use millrace_core::row_error::Rule;
 
 use crate::limits::{FOUND_CHARACTERS, Limits};
 
-/// What a cell of `field` should have been, given the rule that it breaks.
-pub(super) fn expected(rule: Rule, field: &Field, limits: &Limits) -> String {
-    let words = match rule {
-        Rule::Required => "a value".to_owned(),
-        Rule::OutOfRange => range(field),
-        Rule::Length => length(field),
-        Rule::PatternMismatch => {
+/// What a cell should have been, given the rule that it breaks; there is no field where its column is read over.
+pub(super) fn expected(rule: Rule, field: Option<&Field>, limits: &Limits) -> String {
+    let words = match (rule, field) {
+        (Rule::Required, _) => "a value".to_owned(),
+        (Rule::InvalidUtf8, _) => "text in the file's encoding".to_owned(),
+        (Rule::NulByte, _) => "text without NUL bytes".to_owned(),
+        (Rule::TooLong, _) => format!("at most {} bytes in a cell", limits.cell_bytes),
+        (Rule::OutOfRange, Some(field)) => range(field),
+        (Rule::Length, Some(field)) => length(field),
+        (Rule::PatternMismatch, Some(field)) => {
             let pattern = field.rules.pattern.as_deref().unwrap_or_default();
             format!("text that matches {pattern}")
         }
-        Rule::NotAllowed => {
+        (Rule::NotAllowed, Some(field)) => {
             let allowed = field.rules.one_of.as_deref().unwrap_or_default();
             format!("one of {}", allowed.join(", "))
         }
-        Rule::InvalidUtf8 => "UTF-8 text".to_owned(),
-        Rule::NulByte => "text without NUL bytes".to_owned(),
-        Rule::TooLong => format!("at most {} bytes in a cell", limits.cell_bytes),
-        _ => kind(field).to_owned(),
+        (_, Some(field)) => kind(field),
+        (_, None) => "text".to_owned(),
     };
     words.chars().take(FOUND_CHARACTERS).collect()
 }
 
-fn kind(field: &Field) -> &'static str {
-    match field.field_type {
+fn kind(field: &Field) -> String {
+    let words = match field.field_type {
         FieldType::Text => "text",
         FieldType::Integer => "a whole number of at most 64 bits, such as -42",
         FieldType::Decimal => "a decimal number of at most 28 digits and 18 decimal places, such as -12.5",
         FieldType::Boolean => "true, false, yes, no, t, f, y, n, 1 or 0",
-        FieldType::Date => match field.date_format {
-            DateFormat::YearMonthDay => "a day as YYYY-MM-DD",
-            DateFormat::DayMonthYearSlash => "a day as DD/MM/YYYY",
-            DateFormat::DayMonthYearDash => "a day as DD-MM-YYYY",
-        },
+        FieldType::Date => return format!("a day as {}", field.date_format.as_str()),
         FieldType::Timestamp => "an instant such as 2023-01-08T09:30:00Z or 2023-01-08T09:30:00+05:30",
-    }
+    };
+    let Some(format) = field.number_format else {
+        return words.to_owned();
+    };
+    let group = format
+        .group_mark
+        .map(|mark| format!(", digits in groups by `{mark}`"));
+    let decimal = format
+        .decimal_mark
+        .map(|mark| format!(", decimals behind `{mark}`"));
+    [words, &group.unwrap_or_default(), &decimal.unwrap_or_default()].concat()
 }
 
 fn range(field: &Field) -> String {

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use super::Planner;
 use crate::block::Block;
 use crate::check::FileCheck;
-use crate::header::{Header, HeaderRead, Start};
+use crate::header::{FileFormat, Header, HeaderRead, Start};
 use crate::limits::Limits;
 use crate::part::PartReader;
 use crate::rejected::{RejectedRow, read_rejected};
-use crate::scan::Extent;
+use crate::scan::{Dialect, Extent};
 
 const LIMITS: Limits = Limits {
     record_bytes: 40,
@@ -28,7 +28,7 @@ fn fields() -> Vec<Field> {
 type Outcome = (Vec<(u64, u64, String)>, Vec<RejectedRow>);
 
 fn check(header: &Header, start: Start, bytes: &[u8]) -> Outcome {
-    let mut check = FileCheck::new(&fields(), header, start, LIMITS).unwrap();
+    let mut check = FileCheck::new(FileFormat::plain(&fields()), header, start, LIMITS).unwrap();
     check.push(bytes).unwrap();
     let summary = check.finish().unwrap();
     assert_eq!(summary.counts.rows, summary.counts.kept + summary.counts.rejected);
@@ -59,7 +59,7 @@ fn plan(
     chunk_bytes: u64,
     piece: usize,
 ) -> Vec<millrace_core::message::ChunkRange> {
-    let mut planner = Planner::new(chunk_bytes, header.start(), &LIMITS);
+    let mut planner = Planner::new(chunk_bytes, header, &LIMITS);
     let mut chunks = Vec::new();
     for piece in bytes.chunks(piece) {
         chunks.extend(planner.push(piece));
@@ -101,7 +101,7 @@ proptest! {
     ) {
         let text = format!("a,b\r\n{body}");
         let bytes = text.as_bytes();
-        let read = Header::read(bytes, Extent::Whole, &fields(), &LIMITS).unwrap();
+        let read = Header::read(bytes, Extent::Whole, FileFormat::plain(&fields()), &LIMITS).unwrap();
         let HeaderRead::Done(header) = read else { panic!("the header is whole") };
         let body = &bytes[usize::try_from(header.bytes_used).unwrap()..];
         let (kept, rejected) = check(&header, header.start(), body);
@@ -129,7 +129,8 @@ proptest! {
 #[test]
 fn a_file_without_records_has_no_chunks() {
     let header = Header {
-        columns: vec![0, 1],
+        columns: vec![Some(0), Some(1)],
+        dialect: Dialect::default(),
         bytes_used: 4,
         lines_used: 1,
     };
