@@ -29,7 +29,7 @@ create table operations.document (
 );
 create index document_open on operations.document (sequence) where state in ('queued', 'running');
 
--- Registers a document, once for an idempotency key.
+-- Registers a document, once for an idempotency key; one that is forgotten between the two looks at it is a new one.
 -- Answers: {"outcome": "created" | "replayed" | "key_reused", "document_id"}
 create function operations.create_document(
     p_document_id uuid, p_kind text, p_title text, p_query jsonb, p_client_id text,
@@ -39,18 +39,18 @@ declare
     v_outcome jsonb := jsonb_build_object('outcome', 'created', 'document_id', p_document_id);
     v_remembered operations.idempotency;
 begin
-    if p_idempotency_key is not null then
+    while p_idempotency_key is not null loop
         insert into operations.idempotency values (p_client_id, p_idempotency_key, p_request_sha256, v_outcome, now())
         on conflict do nothing;
-        if not found then
-            select * into v_remembered from operations.idempotency
-            where client_id = p_client_id and idempotency_key = p_idempotency_key;
-            if v_remembered.request_sha256 <> p_request_sha256 then
-                return jsonb_build_object('outcome', 'key_reused');
-            end if;
-            return v_remembered.outcome || jsonb_build_object('outcome', 'replayed');
+        exit when found;
+        select * into v_remembered from operations.idempotency
+        where client_id = p_client_id and idempotency_key = p_idempotency_key;
+        continue when not found;
+        if v_remembered.request_sha256 <> p_request_sha256 then
+            return jsonb_build_object('outcome', 'key_reused');
         end if;
-    end if;
+        return v_remembered.outcome || jsonb_build_object('outcome', 'replayed');
+    end loop;
     insert into operations.document (document_id, kind, title, query, created_by)
     values (p_document_id, p_kind, p_title, p_query, p_client_id);
     return v_outcome;

@@ -96,6 +96,30 @@ async fn a_document_is_registered_once_for_a_key() {
     assert_eq!(store.load_document(id(9)).await.unwrap(), None);
 }
 
+/// The key is there as it is inserted, and gone as it is looked for: it is a new one.
+#[tokio::test]
+async fn a_key_that_is_forgotten_between_two_looks_is_a_new_one() {
+    let Some(bench) = Bench::new().await else { return };
+    let forgets =
+        "exit when found; delete from operations.idempotency where idempotency_key = p_idempotency_key;";
+    mutate_function(
+        &bench.database,
+        "operations.create_document",
+        "exit when found;",
+        forgets,
+    )
+    .await;
+    for number in 1..=2 {
+        let created = CreateDocument::Created {
+            document_id: id(number),
+        };
+        assert_eq!(
+            create(&bench.store, id(number), Some(("key", "hash"))).await,
+            created
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_attempt_counts_and_the_first_that_is_done_settles() {
     let Some(bench) = Bench::new().await else { return };
