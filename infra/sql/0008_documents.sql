@@ -1,6 +1,7 @@
 -- Documents: asked for, made by the pdf-generator, kept for a day, made again on demand.
 
--- A document that was asked for. A round is one making of it: the first, or one after it had expired or failed.
+-- A document that was asked for. A round is one making of it: the first, or one after it had expired or failed. Deaths
+-- are those of a round's attempts of which nothing was heard again.
 create table operations.document (
     document_id uuid primary key,
     sequence bigint generated always as identity unique,
@@ -10,6 +11,7 @@ create table operations.document (
     state text not null default 'queued' check (state in ('queued', 'running', 'ready', 'failed')),
     round integer not null default 1 check (round > 0),
     attempts integer not null default 0,
+    deaths integer not null default 0,
     error jsonb,
     pages integer,
     rows integer,
@@ -57,21 +59,39 @@ begin
 end
 $$;
 
--- An attempt begins. There is no lease: two at once make the same document, and the first to be done counts.
+-- An attempt begins. There is no lease: two at once make the same document, and the first to be done counts. The last
+-- attempt to begin has died when nothing was heard of it for as long as a worker lives; a document on which so many have
+-- died is given up, unless somebody may still be at work on it.
 -- Answers: {"outcome": "begun" | "settled" | "none", …}
-create function operations.begin_document(p_document_id uuid) returns jsonb language plpgsql as $$
+create function operations.begin_document(p_document_id uuid, p_lifetime_ms bigint, p_most_deaths integer)
+returns jsonb language plpgsql as $$
 declare
     v_document operations.document;
+    v_is_alive boolean;
 begin
-    update operations.document set state = 'running', attempts = attempts + 1, started_at = now()
-    where document_id = p_document_id and state in ('queued', 'running') returning * into v_document;
-    if found then
-        return jsonb_build_object('outcome', 'begun', 'round', v_document.round, 'attempt', v_document.attempts,
-            'title', v_document.title, 'query', v_document.query);
+    select * into v_document from operations.document where document_id = p_document_id for update;
+    if not found then
+        return jsonb_build_object('outcome', 'none');
+    elsif v_document.state not in ('queued', 'running') then
+        return jsonb_build_object('outcome', 'settled', 'state', v_document.state);
     end if;
-    select * into v_document from operations.document where document_id = p_document_id;
-    return case when found then jsonb_build_object('outcome', 'settled', 'state', v_document.state)
-        else jsonb_build_object('outcome', 'none') end;
+    v_is_alive := v_document.state = 'running'
+        and v_document.started_at > now() - p_lifetime_ms * interval '1 millisecond';
+    if v_document.state = 'running' and not v_is_alive then
+        v_document.deaths := v_document.deaths + 1;
+    end if;
+    if v_document.deaths >= p_most_deaths and not v_is_alive then
+        update operations.document set state = 'failed', deaths = v_document.deaths, ended_at = now(),
+            error = jsonb_build_object('code', 'gave_up', 'message', format('given up after %s attempts: the worker died '
+                'in %s of them; have it made again with POST …/drive', attempts, v_document.deaths))
+        where document_id = p_document_id;
+        return jsonb_build_object('outcome', 'settled', 'state', 'failed');
+    end if;
+    update operations.document
+    set state = 'running', attempts = attempts + 1, deaths = v_document.deaths, started_at = now()
+    where document_id = p_document_id returning * into v_document;
+    return jsonb_build_object('outcome', 'begun', 'round', v_document.round, 'attempt', v_document.attempts,
+        'title', v_document.title, 'query', v_document.query);
 end
 $$;
 
@@ -108,8 +128,8 @@ $$;
 create function operations.requeue_document(p_document_id uuid, p_round integer) returns boolean
 language plpgsql as $$
 begin
-    update operations.document set state = 'queued', round = round + 1, attempts = 0, error = null, pages = null,
-        rows = null, size_bytes = null, sha256 = null, as_of = null, sources = null, queued_at = now(),
+    update operations.document set state = 'queued', round = round + 1, attempts = 0, deaths = 0, error = null,
+        pages = null, rows = null, size_bytes = null, sha256 = null, as_of = null, sources = null, queued_at = now(),
         started_at = null, ended_at = null, expires_at = null
     where document_id = p_document_id and round = p_round and state in ('ready', 'failed');
     return found;

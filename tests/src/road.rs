@@ -274,7 +274,7 @@ impl Road {
             }
             Queue::Pdf => {
                 let PdfMessage::RenderDocument { document_id } = decode(body)?;
-                render_document(&self.render_ports(), document_id, false).await
+                render_document(&self.render_ports(), document_id, self.delivery(false)).await
             }
         })
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use millrace_app::ports::ObjectStore;
+use millrace_app::ports::{ObjectStore, Timer};
 use millrace_app::render_document::RenderPorts;
 use millrace_aws::{Bucket, Connection, DataApi, QueueUrls, Queues};
+use millrace_lambda::surroundings::Machine;
 use millrace_store::Store;
 
 use crate::config::Config;
@@ -17,6 +18,8 @@ pub struct Deps {
     pub documents: Arc<dyn ObjectStore>,
     /// Sets back-offs; nothing is sent.
     pub queues: Arc<Queues>,
+    /// Says when the time is up.
+    pub timer: Arc<dyn Timer>,
 }
 
 impl Deps {
@@ -39,6 +42,7 @@ impl Deps {
                     ..QueueUrls::default()
                 },
             )),
+            timer: Arc::new(Machine),
         }
     }
 
@@ -46,6 +50,7 @@ impl Deps {
         RenderPorts {
             store: &self.store,
             documents: self.documents.as_ref(),
+            timer: self.timer.as_ref(),
         }
     }
 }

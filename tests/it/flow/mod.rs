@@ -6,6 +6,7 @@ mod bad_rows;
 mod chunked;
 mod document_instants;
 mod documents;
+mod documents_not_made;
 mod driving;
 mod events;
 mod failures;
