@@ -183,9 +183,6 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             let message = "there is no spec of that kind and name";
             Err(Problem::invalid("unknown_spec", message).at("/ingestion_name", "unknown_spec", message))
         }
-        BeginVersion::KeyReused => {
-            let detail = "the Idempotency-Key stands for another request";
-            Err(Problem::invalid("idempotency_key_reused", detail))
-        }
+        BeginVersion::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }
