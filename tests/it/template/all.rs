@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 25] = [
+const ALWAYS: [Rule; 26] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
@@ -28,6 +28,7 @@ const ALWAYS: [Rule; 25] = [
     functions::functions_are_bounded,
     functions::environment_holds_no_secret,
     functions::functions_wait_for_the_migration,
+    functions::reminders_come_after_the_call,
     schedules::schedules_send_to_queues_and_lose_nothing,
     api::routes_declare_authorization,
     api::stages_are_throttled_and_logged,
