@@ -74,7 +74,7 @@ impl Functions {
         let sender: Arc<dyn MessageSender> = self.road.queues.clone();
         (
             sender,
-            Arc::new(Queues::new(&Connection::new(), QueueUrls::default())),
+            Arc::new(Queues::new(&Connection::new(), QueueUrls::new([], &[]))),
         )
     }
 

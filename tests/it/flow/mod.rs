@@ -16,6 +16,7 @@ mod lookups;
 mod poison;
 mod repeats;
 mod samples;
+mod senders;
 mod uploads;
 mod workers;
 

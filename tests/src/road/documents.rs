@@ -34,7 +34,7 @@ impl Road {
     pub fn document_ports(&self) -> DocumentPorts<'_> {
         DocumentPorts {
             store: &self.store,
-            sender: &self.faulty_sender,
+            sender: self.sender(),
             documents: &self.faulty_documents,
             signer: &self.documents,
             reminder_delay_seconds: 60,

@@ -162,7 +162,8 @@ async fn register(
     };
     let version = registered(begin_version(&deps.store, deps.surroundings.as_ref(), &request).await?)?;
     if version.has_open_predecessors {
-        // Those before it are looked for; should we die here, they are when its own bytes have come.
+        // Those before it are looked for. Should we die here, the reminder that csv-ingest sends as its own bytes have come
+        // does it (csv-ingest itself may not), or whoever drives open files on.
         send_outbox(&deps.store, deps.sender.as_ref(), version.file).await?;
     }
     Ok(version)
