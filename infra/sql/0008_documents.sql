@@ -1,6 +1,7 @@
 -- Documents: asked for, made by the pdf-generator, kept for a day, made again on demand.
 
--- A document that was asked for. A round is one making of it: the first, or one after it had expired or failed.
+-- A document that was asked for. A round is one making of it: the first, or one after it had expired or failed. Deaths
+-- are those of a round's attempts of which nothing was heard again.
 create table operations.document (
     document_id uuid primary key,
     sequence bigint generated always as identity unique,
@@ -10,6 +11,7 @@ create table operations.document (
     state text not null default 'queued' check (state in ('queued', 'running', 'ready', 'failed')),
     round integer not null default 1 check (round > 0),
     attempts integer not null default 0,
+    deaths integer not null default 0,
     error jsonb,
     pages integer,
     rows integer,
@@ -29,7 +31,7 @@ create table operations.document (
 );
 create index document_open on operations.document (sequence) where state in ('queued', 'running');
 
--- Registers a document, once for an idempotency key.
+-- Registers a document, once for an idempotency key; one that is forgotten between the two looks at it is a new one.
 -- Answers: {"outcome": "created" | "replayed" | "key_reused", "document_id"}
 create function operations.create_document(
     p_document_id uuid, p_kind text, p_title text, p_query jsonb, p_client_id text,
@@ -39,39 +41,57 @@ declare
     v_outcome jsonb := jsonb_build_object('outcome', 'created', 'document_id', p_document_id);
     v_remembered operations.idempotency;
 begin
-    if p_idempotency_key is not null then
+    while p_idempotency_key is not null loop
         insert into operations.idempotency values (p_client_id, p_idempotency_key, p_request_sha256, v_outcome, now())
         on conflict do nothing;
-        if not found then
-            select * into v_remembered from operations.idempotency
-            where client_id = p_client_id and idempotency_key = p_idempotency_key;
-            if v_remembered.request_sha256 <> p_request_sha256 then
-                return jsonb_build_object('outcome', 'key_reused');
-            end if;
-            return v_remembered.outcome || jsonb_build_object('outcome', 'replayed');
+        exit when found;
+        select * into v_remembered from operations.idempotency
+        where client_id = p_client_id and idempotency_key = p_idempotency_key;
+        continue when not found;
+        if v_remembered.request_sha256 <> p_request_sha256 then
+            return jsonb_build_object('outcome', 'key_reused');
         end if;
-    end if;
+        return v_remembered.outcome || jsonb_build_object('outcome', 'replayed');
+    end loop;
     insert into operations.document (document_id, kind, title, query, created_by)
     values (p_document_id, p_kind, p_title, p_query, p_client_id);
     return v_outcome;
 end
 $$;
 
--- An attempt begins. There is no lease: two at once make the same document, and the first to be done counts.
+-- An attempt begins. There is no lease: two at once make the same document, and the first to be done counts. The last
+-- attempt to begin has died when nothing was heard of it for as long as a worker lives; a document on which so many have
+-- died is given up, unless somebody may still be at work on it.
 -- Answers: {"outcome": "begun" | "settled" | "none", …}
-create function operations.begin_document(p_document_id uuid) returns jsonb language plpgsql as $$
+create function operations.begin_document(p_document_id uuid, p_lifetime_ms bigint, p_most_deaths integer)
+returns jsonb language plpgsql as $$
 declare
     v_document operations.document;
+    v_is_alive boolean;
 begin
-    update operations.document set state = 'running', attempts = attempts + 1, started_at = now()
-    where document_id = p_document_id and state in ('queued', 'running') returning * into v_document;
-    if found then
-        return jsonb_build_object('outcome', 'begun', 'round', v_document.round, 'attempt', v_document.attempts,
-            'title', v_document.title, 'query', v_document.query);
+    select * into v_document from operations.document where document_id = p_document_id for update;
+    if not found then
+        return jsonb_build_object('outcome', 'none');
+    elsif v_document.state not in ('queued', 'running') then
+        return jsonb_build_object('outcome', 'settled', 'state', v_document.state);
     end if;
-    select * into v_document from operations.document where document_id = p_document_id;
-    return case when found then jsonb_build_object('outcome', 'settled', 'state', v_document.state)
-        else jsonb_build_object('outcome', 'none') end;
+    v_is_alive := v_document.state = 'running'
+        and v_document.started_at > now() - p_lifetime_ms * interval '1 millisecond';
+    if v_document.state = 'running' and not v_is_alive then
+        v_document.deaths := v_document.deaths + 1;
+    end if;
+    if v_document.deaths >= p_most_deaths and not v_is_alive then
+        update operations.document set state = 'failed', deaths = v_document.deaths, ended_at = now(),
+            error = jsonb_build_object('code', 'gave_up', 'message', format('given up after %s attempts: the worker died '
+                'in %s of them; have it made again with POST …/drive', attempts, v_document.deaths))
+        where document_id = p_document_id;
+        return jsonb_build_object('outcome', 'settled', 'state', 'failed');
+    end if;
+    update operations.document
+    set state = 'running', attempts = attempts + 1, deaths = v_document.deaths, started_at = now()
+    where document_id = p_document_id returning * into v_document;
+    return jsonb_build_object('outcome', 'begun', 'round', v_document.round, 'attempt', v_document.attempts,
+        'title', v_document.title, 'query', v_document.query);
 end
 $$;
 
@@ -108,8 +128,8 @@ $$;
 create function operations.requeue_document(p_document_id uuid, p_round integer) returns boolean
 language plpgsql as $$
 begin
-    update operations.document set state = 'queued', round = round + 1, attempts = 0, error = null, pages = null,
-        rows = null, size_bytes = null, sha256 = null, as_of = null, sources = null, queued_at = now(),
+    update operations.document set state = 'queued', round = round + 1, attempts = 0, deaths = 0, error = null,
+        pages = null, rows = null, size_bytes = null, sha256 = null, as_of = null, sources = null, queued_at = now(),
         started_at = null, ended_at = null, expires_at = null
     where document_id = p_document_id and round = p_round and state in ('ready', 'failed');
     return found;

@@ -4,8 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use millrace_app::ports::MessageSender;
-use millrace_core::failure::Failure;
+use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::Queue;
+
+use crate::faults::FaultySender;
 
 /// A message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,34 @@ impl MemoryQueues {
     /// Loses everything.
     pub fn purge(&self) {
         self.lock().clear();
+    }
+}
+
+/// Queues of which a function may send to some.
+pub(crate) struct AllowedQueues {
+    inner: FaultySender,
+    sends_to: &'static [Queue],
+}
+
+impl AllowedQueues {
+    /// Those of some queues that a function's role allows.
+    pub(crate) fn new(inner: FaultySender, sends_to: &'static [Queue]) -> Self {
+        Self { inner, sends_to }
+    }
+}
+
+#[async_trait]
+impl MessageSender for AllowedQueues {
+    async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure> {
+        if !self.sends_to(queue) {
+            let why = format!("the role does not allow to send to {}", queue.as_str());
+            return Err(Failure::explained(FailureKind::Configuration, "queues.send", why));
+        }
+        self.inner.send(queue, body, delay_seconds).await
+    }
+
+    fn sends_to(&self, queue: Queue) -> bool {
+        self.sends_to.contains(&queue)
     }
 }
 

@@ -7,6 +7,7 @@ use millrace_app::contribute::contribute;
 use millrace_app::fetch::fetch_source;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
+use millrace_app::outbox::send_outbox;
 use millrace_app::ports::{MessageSender, ObjectStore, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
 use millrace_app::sources::begin_all;
@@ -24,7 +25,7 @@ use millrace_lambda::s3_event::created_keys;
 use millrace_store::files::{BeginVersion, FileRecord};
 use millrace_store::{Sql, Store};
 
-use crate::faults::{Faults, FaultyObjects, FaultySender, FaultySql};
+use crate::faults::{Faults, FaultyObjects, FaultySql};
 use crate::locks::MemoryLocks;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
@@ -34,6 +35,8 @@ use crate::surroundings::Counter;
 
 mod documents;
 mod ports;
+
+use ports::Senders;
 
 /// What became of a message.
 #[derive(Debug)]
@@ -112,7 +115,7 @@ pub struct Road {
     faulty_landing: FaultyObjects,
     faulty_collections: FaultyObjects,
     faulty_documents: FaultyObjects,
-    faulty_sender: FaultySender,
+    senders: Senders,
 }
 
 impl Road {
@@ -134,7 +137,7 @@ impl Road {
             faulty_landing: bucket(&landing),
             faulty_collections: bucket(&collections),
             faulty_documents: bucket(&documents),
-            faulty_sender: FaultySender::new(sender, &faults),
+            senders: Senders::new(&sender, &faults),
             landing,
             collections,
             documents,
@@ -149,12 +152,6 @@ impl Road {
             chunk_bytes: 1024 * 1024,
             most_deliveries: 20_000,
         }
-    }
-
-    /// The queues, with faults.
-    #[must_use]
-    pub fn sender(&self) -> &dyn MessageSender {
-        &self.faulty_sender
     }
 
     /// Registers a version.
@@ -195,6 +192,12 @@ impl Road {
     ) -> FileVersion {
         match self.begin(spec, file_name, mode).await.unwrap() {
             BeginVersion::Created(version) => {
+                // As the API does: those before it are looked for.
+                if version.has_open_predecessors {
+                    send_outbox(&self.store, self.sender(), version.file)
+                        .await
+                        .unwrap();
+                }
                 self.arrive(version.file, bytes);
                 version.file
             }
@@ -270,11 +273,11 @@ impl Road {
             },
             Queue::Status => {
                 let message: StatusMessage = decode(body)?;
-                track(&self.store, self.sender(), &message).await
+                track(&self.store, &self.senders.status, &message).await
             }
             Queue::Pdf => {
                 let PdfMessage::RenderDocument { document_id } = decode(body)?;
-                render_document(&self.render_ports(), document_id, false).await
+                render_document(&self.render_ports(), document_id, self.delivery(false)).await
             }
         })
     }

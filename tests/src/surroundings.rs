@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use millrace_app::ports::Surroundings;
-use millrace_fn_migrate::patience::Timer;
+use millrace_app::ports::{Surroundings, Timer};
 use tokio::sync::watch;
 
 /// A clock that moves by one millisecond a look, and ids that count up. Who pauses moves it at once; who waits for a

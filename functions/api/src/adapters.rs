@@ -15,6 +15,16 @@ use millrace_store::Store;
 use crate::config::Config;
 use crate::deps::{Deps, Part, Probe};
 
+/// The queues that the API sends to, of those whose health it reports; a template test compares with what its role
+/// allows.
+pub const SENDS_TO: &[Queue] = &[
+    Queue::Ingest,
+    Queue::Perf,
+    Queue::Status,
+    Queue::Pdf,
+    Queue::Fetch,
+];
+
 /// Dependencies over AWS; clients are made on first use.
 #[must_use]
 pub fn connect(config: &Config) -> Deps {
@@ -61,15 +71,16 @@ pub fn connect(config: &Config) -> Deps {
 }
 
 fn queue_urls(config: &Config) -> QueueUrls {
-    let [ingest, chunk, perf, status, pdf, fetch] = config.queue_urls.clone().map(Some);
-    QueueUrls {
-        ingest,
-        chunk,
-        perf,
-        status,
-        pdf,
-        fetch,
-    }
+    let [ingest, chunk, perf, status, pdf, fetch] = config.queue_urls.each_ref().map(String::as_str);
+    let known = [
+        (Queue::Ingest, ingest),
+        (Queue::Chunk, chunk),
+        (Queue::Perf, perf),
+        (Queue::Status, status),
+        (Queue::Pdf, pdf),
+        (Queue::Fetch, fetch),
+    ];
+    QueueUrls::new(known, SENDS_TO)
 }
 
 fn queue_name(queue: Queue) -> &'static str {

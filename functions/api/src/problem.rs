@@ -108,6 +108,13 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
+    /// 422: an idempotency key was used before, for something else.
+    #[must_use]
+    pub fn idempotency_key_reused() -> Self {
+        let detail = "the Idempotency-Key stands for another request";
+        Self::invalid("idempotency_key_reused", detail)
+    }
+
     /// 500, without internals.
     #[must_use]
     pub fn internal() -> Self {

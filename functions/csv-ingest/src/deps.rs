@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use millrace_app::ingest::IngestPorts;
 use millrace_app::ports::{MessageSender, ObjectStore};
-use millrace_aws::{Bucket, Connection, DataApi, QueueUrls, Queues};
+use millrace_aws::{Base, Bucket, DatabaseAddress, QueueUrls, Queues};
+use millrace_core::message::Queue;
 use millrace_store::Store;
 
 use crate::config::Config;
+
+/// The queues that it sends to; a template test compares with what its role allows.
+pub const SENDS_TO: &[Queue] = &[Queue::Chunk, Queue::Perf, Queue::Status];
 
 /// What the handler works with.
 pub struct Deps {
@@ -31,24 +35,24 @@ impl Deps {
     /// Adapters for a configuration; nothing is called yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let connection = Connection::new();
-        let queues = Arc::new(Queues::new(
-            &connection,
-            QueueUrls {
-                ingest: Some(config.ingest_queue_url.clone()),
-                chunk: Some(config.chunk_queue_url.clone()),
-                perf: Some(config.perf_queue_url.clone()),
-                status: Some(config.status_queue_url.clone()),
-                ..QueueUrls::default()
-            },
-        ));
+        let known = [
+            (Queue::Ingest, config.ingest_queue_url.as_str()),
+            (Queue::Chunk, config.chunk_queue_url.as_str()),
+            (Queue::Perf, config.perf_queue_url.as_str()),
+            (Queue::Status, config.status_queue_url.as_str()),
+        ];
+        let database = DatabaseAddress {
+            cluster_arn: &config.database_arn,
+            secret_arn: &config.database_secret_arn,
+            name: &config.database_name,
+        };
+        let Base {
+            connection,
+            store,
+            queues,
+        } = Base::new(database, QueueUrls::new(known, SENDS_TO));
         Self {
-            store: Store::new(DataApi::connect(
-                &connection,
-                &config.database_arn,
-                &config.database_secret_arn,
-                &config.database_name,
-            )),
+            store,
             landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
             collections: Arc::new(Bucket::new(&connection, &config.collections_bucket)),
             sender: queues.clone(),

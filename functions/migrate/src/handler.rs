@@ -1,7 +1,7 @@
 //! The function's entry: a custom resource request, or a call by hand.
 
 use anyhow::Context as _;
-use millrace_app::ports::Surroundings as _;
+use millrace_app::ports::{Surroundings as _, Timer as _};
 use millrace_aws::{Connection, DataApi, LocksTable, SecretReader};
 use millrace_lambda::surroundings::Machine;
 use millrace_lambda::telemetry::chain;
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::custom_resource::{Envelope, Request, send};
 use crate::migrate::{Migrated, Migrator};
 use crate::migrations::{MIGRATIONS, latest_version};
-use crate::patience::{Patience, Timer as _};
+use crate::patience::Patience;
 use crate::seed;
 
 /// A call by hand; a member it does not know is refused, since it may be meant for somebody else.

@@ -4,11 +4,10 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use millrace_app::ports::{Lock, LockStore};
+use millrace_app::ports::{Lock, LockStore, Timer};
 use millrace_core::failure::Failure;
 
 use crate::migrate::MigrateError;
-use crate::patience::Timer;
 
 /// How long a lock is held without a sign of life.
 pub const LEASE_MS: u64 = 30_000;

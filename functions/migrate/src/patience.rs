@@ -1,44 +1,12 @@
 //! Waiting: for time to pass, and for failures that pass by themselves, never beyond a deadline.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
-use millrace_app::ports::Surroundings;
+use millrace_app::ports::Timer;
 use millrace_core::failure::Failure;
-use millrace_lambda::surroundings::Machine;
 use millrace_lambda::telemetry::chain;
 
 const FIRST_PAUSE_MS: u64 = 500;
 /// A database that resumes takes some 15 seconds; a pause must not add much to that.
 const LONGEST_PAUSE_MS: u64 = 5_000;
-
-/// A clock that can be waited for.
-#[async_trait]
-pub trait Timer: Surroundings {
-    /// Returns after some milliseconds.
-    async fn pause(&self, ms: u64);
-
-    /// Returns when the clock shows a moment, in milliseconds since 1970.
-    async fn reach(&self, moment_ms: u64);
-}
-
-#[async_trait]
-impl Timer for Machine {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "neither DynamoDB nor a database that is away can be waited for in another way"
-    )]
-    async fn pause(&self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-    }
-
-    async fn reach(&self, moment_ms: u64) {
-        let left_ms = moment_ms.saturating_sub(self.now_ms());
-        if left_ms > 0 {
-            self.pause(left_ms).await;
-        }
-    }
-}
 
 /// An error of which some kinds pass by themselves.
 pub trait MayPass {

@@ -6,11 +6,15 @@ use ipnet::IpNet;
 use millrace_app::fetch::FetchPorts;
 use millrace_app::ports::{LockStore, MessageSender, ObjectStore, SourceClient, Surroundings};
 use millrace_app::sources::RunPorts;
-use millrace_aws::{Bucket, Connection, DataApi, HttpSources, LocksTable, QueueUrls, Queues};
+use millrace_aws::{Base, Bucket, DatabaseAddress, HttpSources, LocksTable, QueueUrls, Queues};
+use millrace_core::message::Queue;
 use millrace_lambda::surroundings::Machine;
 use millrace_store::Store;
 
 use crate::config::Config;
+
+/// The queues that it sends to; a template test compares with what its role allows.
+pub const SENDS_TO: &[Queue] = &[Queue::Ingest, Queue::Status, Queue::Fetch];
 
 /// What the handler works with.
 pub struct Deps {
@@ -38,23 +42,23 @@ impl Deps {
     /// Adapters for a configuration; nothing is called yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let connection = Connection::new();
-        let queues = Arc::new(Queues::new(
-            &connection,
-            QueueUrls {
-                ingest: Some(config.ingest_queue_url.clone()),
-                status: Some(config.status_queue_url.clone()),
-                fetch: Some(config.fetch_queue_url.clone()),
-                ..QueueUrls::default()
-            },
-        ));
+        let known = [
+            (Queue::Ingest, config.ingest_queue_url.as_str()),
+            (Queue::Status, config.status_queue_url.as_str()),
+            (Queue::Fetch, config.fetch_queue_url.as_str()),
+        ];
+        let database = DatabaseAddress {
+            cluster_arn: &config.database_arn,
+            secret_arn: &config.database_secret_arn,
+            name: &config.database_name,
+        };
+        let Base {
+            connection,
+            store,
+            queues,
+        } = Base::new(database, QueueUrls::new(known, SENDS_TO));
         Self {
-            store: Store::new(DataApi::connect(
-                &connection,
-                &config.database_arn,
-                &config.database_secret_arn,
-                &config.database_name,
-            )),
+            store,
             landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
             sender: queues.clone(),
             queues,

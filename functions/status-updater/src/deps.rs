@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use millrace_app::ports::MessageSender;
-use millrace_aws::{Connection, DataApi, QueueUrls, Queues};
+use millrace_aws::{Base, DatabaseAddress, QueueUrls, Queues};
+use millrace_core::message::Queue;
 use millrace_store::Store;
 
 use crate::config::Config;
+
+/// The queues that it sends to; a template test compares with what its role allows.
+pub const SENDS_TO: &[Queue] = &[Queue::Ingest, Queue::Perf, Queue::Status];
 
 /// What the handler works with.
 pub struct Deps {
@@ -22,23 +26,19 @@ impl Deps {
     /// Adapters for a configuration; nothing is called yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let connection = Connection::new();
-        let queues = Arc::new(Queues::new(
-            &connection,
-            QueueUrls {
-                ingest: Some(config.ingest_queue_url.clone()),
-                perf: Some(config.perf_queue_url.clone()),
-                status: Some(config.status_queue_url.clone()),
-                ..QueueUrls::default()
-            },
-        ));
+        let known = [
+            (Queue::Ingest, config.ingest_queue_url.as_str()),
+            (Queue::Perf, config.perf_queue_url.as_str()),
+            (Queue::Status, config.status_queue_url.as_str()),
+        ];
+        let database = DatabaseAddress {
+            cluster_arn: &config.database_arn,
+            secret_arn: &config.database_secret_arn,
+            name: &config.database_name,
+        };
+        let Base { store, queues, .. } = Base::new(database, QueueUrls::new(known, SENDS_TO));
         Self {
-            store: Store::new(DataApi::connect(
-                &connection,
-                &config.database_arn,
-                &config.database_secret_arn,
-                &config.database_name,
-            )),
+            store,
             sender: queues.clone(),
             queues,
         }

@@ -35,21 +35,61 @@ pub(crate) enum Pace {
     Faults,
 }
 
+/// Timeouts and delays, in seconds.
+struct Seconds {
+    worker: u16,
+    status: u16,
+    api: u16,
+    /// A reminder goes out before the commit that it is for, and looks once: one that came while the call that sent it may
+    /// still commit would find nothing, and nobody would look again.
+    reminder: u16,
+}
+
+const _: () = {
+    let paces = [Pace::Work.seconds(), Pace::Test.seconds(), Pace::Faults.seconds()];
+    let mut at = 0;
+    while at < paces.len() {
+        assert!(
+            paces[at].reminder > paces[at].api,
+            "a reminder comes after the call"
+        );
+        at += 1;
+    }
+};
+
 impl Pace {
-    fn parameters(self) -> Vec<(&'static str, &'static str)> {
-        // For tests the files are small, and some are to be split all the same.
-        let (worker, status, api, reminder, chunk) = match self {
-            Self::Work => ("20", "10", "20", "5", "268435456"),
-            Self::Test => ("10", "5", "15", "2", "262144"),
-            Self::Faults => ("3", "2", "5", "1", "16384"),
+    const fn seconds(self) -> Seconds {
+        let (worker, status, api, reminder) = match self {
+            Self::Work => (20, 10, 20, 25),
+            Self::Test => (10, 5, 15, 16),
+            Self::Faults => (3, 2, 5, 6),
         };
+        Seconds {
+            worker,
+            status,
+            api,
+            reminder,
+        }
+    }
+
+    /// For tests the files are small, and some are to be split all the same.
+    fn chunk_bytes(self) -> u32 {
+        match self {
+            Self::Work => 268_435_456,
+            Self::Test => 262_144,
+            Self::Faults => 16_384,
+        }
+    }
+
+    fn parameters(self) -> Vec<(&'static str, String)> {
+        let seconds = self.seconds();
         vec![
-            ("WorkerTimeoutSeconds", worker),
-            ("StatusTimeoutSeconds", status),
-            ("FetchTimeoutSeconds", worker),
-            ("ApiTimeoutSeconds", api),
-            ("ReminderDelaySeconds", reminder),
-            ("ChunkBytes", chunk),
+            ("WorkerTimeoutSeconds", seconds.worker.to_string()),
+            ("StatusTimeoutSeconds", seconds.status.to_string()),
+            ("FetchTimeoutSeconds", seconds.worker.to_string()),
+            ("ApiTimeoutSeconds", seconds.api.to_string()),
+            ("ReminderDelaySeconds", seconds.reminder.to_string()),
+            ("ChunkBytes", self.chunk_bytes().to_string()),
         ]
     }
 }

@@ -82,7 +82,10 @@ pub async fn read_figures(store: &Store, query: &DocumentQuery) -> Result<Figure
         snapshot.close().await;
         match read {
             // An answer that is too large may end the transaction, so the whole is read anew in smaller pages.
-            Err(FiguresError::Failed(failure)) if page_rows > 1 && failure.is_response_too_large() => {
+            Err(FiguresError::Failed(failure)) if failure.is_response_too_large() => {
+                if page_rows == 1 {
+                    return Err(too_large_a_row());
+                }
                 page_rows = (page_rows / 8).max(1);
             }
             read => return read,
@@ -105,6 +108,13 @@ async fn read_within(store: &Store, query: &DocumentQuery, page_rows: u32) -> Re
         sources,
         dimension: reading.cells.definition.join.map(|join| join.dimension),
     })
+}
+
+/// A row holds what it is grouped by twice: as its key and in its columns.
+fn too_large_a_row() -> FiguresError {
+    let message = "a row of the figures is larger than the 64 KiB that the database answers: \
+         group them by fewer or shorter columns";
+    refused("too_much_text", message)
 }
 
 fn gone(dataset: &Name) -> FiguresError {

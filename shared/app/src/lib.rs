@@ -4,10 +4,12 @@
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
-//! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by [`compile`].
+//! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`, where the
+//! feature `specs` is on.
 
 pub mod authenticate;
 mod chunk_check;
+#[cfg(feature = "specs")]
 pub mod compile;
 mod compose;
 pub mod contribute;

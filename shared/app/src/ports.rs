@@ -150,6 +150,16 @@ pub trait Surroundings: Send + Sync {
     fn random_bytes(&self) -> [u8; 10];
 }
 
+/// A clock that can be waited for.
+#[async_trait]
+pub trait Timer: Surroundings {
+    /// Returns after some milliseconds.
+    async fn pause(&self, ms: u64);
+
+    /// Returns when the clock shows a moment, in milliseconds since 1970.
+    async fn reach(&self, moment_ms: u64);
+}
+
 /// A lock that is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {

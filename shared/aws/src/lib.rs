@@ -4,6 +4,8 @@
 //! `AWS_ENDPOINT_URL*` variables are all that tells a laptop from AWS. `SdkError` is mapped to
 //! [`millrace_core::Failure`] in one place, `failure`.
 
+#[cfg(all(feature = "rdsdata", feature = "sqs"))]
+mod base;
 mod connection;
 #[cfg(feature = "rdsdata")]
 mod data_api;
@@ -19,6 +21,8 @@ mod source;
 #[cfg(feature = "sqs")]
 mod sqs;
 
+#[cfg(all(feature = "rdsdata", feature = "sqs"))]
+pub use base::{Base, DatabaseAddress};
 pub use connection::Connection;
 #[cfg(feature = "rdsdata")]
 pub use data_api::{DataApi, database_failure};

@@ -11,39 +11,37 @@ use tokio::sync::OnceCell;
 use crate::Connection;
 use crate::failure::map;
 
-/// Addresses of the queues that a function sends to or receives from; none for the others.
-#[derive(Debug, Clone, Default)]
+/// The queues that a function is told of, and those of them to which it sends. The others it asks how they are, or it
+/// sets the back-offs of what they brought: its role lets it do no more.
+#[derive(Debug, Clone)]
 pub struct QueueUrls {
-    /// The ingest queue.
-    pub ingest: Option<String>,
-    /// The chunk queue.
-    pub chunk: Option<String>,
-    /// The perf queue.
-    pub perf: Option<String>,
-    /// The status queue.
-    pub status: Option<String>,
-    /// The pdf queue.
-    pub pdf: Option<String>,
-    /// The fetch queue.
-    pub fetch: Option<String>,
+    known: Vec<(Queue, String)>,
+    sends_to: &'static [Queue],
 }
 
 impl QueueUrls {
+    /// Queues with their addresses, and to which of them the function sends.
+    #[must_use]
+    pub fn new<const N: usize>(known: [(Queue, &str); N], sends_to: &'static [Queue]) -> Self {
+        let known = known.map(|(queue, url)| (queue, url.to_owned())).into();
+        Self { known, sends_to }
+    }
+
     fn url(&self, queue: Queue) -> Option<&str> {
-        match queue {
-            Queue::Ingest => self.ingest.as_deref(),
-            Queue::Chunk => self.chunk.as_deref(),
-            Queue::Perf => self.perf.as_deref(),
-            Queue::Status => self.status.as_deref(),
-            Queue::Pdf => self.pdf.as_deref(),
-            Queue::Fetch => self.fetch.as_deref(),
-        }
+        let mut known = self.known.iter();
+        known
+            .find(|(known, _)| *known == queue)
+            .map(|(_, url)| url.as_str())
+    }
+
+    fn sends_to(&self, queue: Queue) -> bool {
+        self.sends_to.contains(&queue) && self.url(queue).is_some()
     }
 
     /// The address of the queue with an ARN: both end in the queue's name.
     fn by_arn(&self, queue_arn: &str) -> Option<&str> {
         let (_, name) = queue_arn.rsplit_once(':')?;
-        let mut known = Queue::ALL.into_iter().filter_map(|queue| self.url(queue));
+        let mut known = self.known.iter().map(|(_, url)| url.as_str());
         known.find(|url| url.rsplit('/').next() == Some(name))
     }
 }
@@ -119,34 +117,46 @@ impl Queues {
 #[async_trait]
 impl MessageSender for Queues {
     async fn send(&self, queue: Queue, body: String, delay_seconds: u16) -> Result<(), Failure> {
+        const OPERATION: &str = "sqs.send_message";
+        if !self.sends_to(queue) {
+            let why = format!("this function does not send to the {} queue", queue.as_str());
+            return Err(Failure::explained(FailureKind::Configuration, OPERATION, why));
+        }
         let call = self.client().await.send_message();
-        call.queue_url(self.url(queue, "sqs.send_message")?)
+        call.queue_url(self.url(queue, OPERATION)?)
             .message_body(body)
             .delay_seconds(i32::from(delay_seconds))
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| map("sqs.send_message", error))
+            .map_err(|error| map(OPERATION, error))
     }
 
     fn sends_to(&self, queue: Queue) -> bool {
-        self.urls.url(queue).is_some()
+        self.urls.sends_to(queue)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use millrace_core::message::Queue;
+
     use super::QueueUrls;
+
+    #[test]
+    fn a_known_queue_is_not_one_to_send_to() {
+        let known = [(Queue::Ingest, "u/ingest"), (Queue::Perf, "u/perf")];
+        let urls = QueueUrls::new(known, &[Queue::Perf, Queue::Status]);
+        let sends_to = Queue::ALL.into_iter().filter(|queue| urls.sends_to(*queue));
+        assert_eq!(sends_to.collect::<Vec<_>>(), [Queue::Perf]);
+        assert_eq!(urls.by_arn("arn:aws:sqs:x:0:ingest"), Some("u/ingest"));
+    }
 
     #[test]
     fn a_queue_is_found_by_its_arn_in_every_partition() {
         let chunk = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/millrace-dev-chunk";
         let perf = "http://127.0.0.1:4566/000000000000/millrace-dev-perf";
-        let urls = QueueUrls {
-            chunk: Some(chunk.to_owned()),
-            perf: Some(perf.to_owned()),
-            ..QueueUrls::default()
-        };
+        let urls = QueueUrls::new([(Queue::Chunk, chunk), (Queue::Perf, perf)], &[]);
         let by_arn = |arn| urls.by_arn(arn);
         assert_eq!(
             by_arn("arn:aws-cn:sqs:cn-north-1:123456789012:millrace-dev-chunk"),

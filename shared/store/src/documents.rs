@@ -1,6 +1,5 @@
 //! Documents: registering, the attempts that make them, what they were made from.
 
-use millrace_core::definition::DatasetDefinition;
 use millrace_core::failure::Failure;
 use millrace_core::ids::DocumentId;
 use millrace_core::name::Name;
@@ -8,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Grain;
 use crate::{Statement, Store};
+
+mod sources;
+
+pub use sources::{SourceVersion, Sources};
 
 /// The figures that a document shows: the words of a KPI query, with its grouping spelled out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,35 +114,13 @@ pub struct DocumentError {
     pub message: String,
 }
 
-/// What figures were read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceVersion {
-    /// `dataset` or `dimension`.
-    pub kind: String,
-    /// Its name.
-    pub name: Name,
-    /// Its version.
-    pub version: i64,
-    /// How many files it was made from.
-    pub files: u64,
-}
-
-/// The sources of figures, and when they became what was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sources {
-    /// The instant of the newest of the versions (RFC 3339, UTC).
-    pub as_of: String,
-    /// The dataset, then its dimension if it has one.
-    pub versions: Vec<SourceVersion>,
-}
-
 /// What became of the beginning of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum BeginDocument {
     /// The document is to be made.
     Begun(DocumentAttempt),
-    /// Made or given up before.
+    /// Made or given up, before or just now.
     Settled {
         /// Which of both.
         state: DocumentState,
@@ -253,13 +234,23 @@ impl Store {
         self.expect_json(bound).await
     }
 
-    /// Begins an attempt, if the document is still to be made.
+    /// Begins an attempt, if the document is still to be made; gives it up when so many of its attempts have died. One has
+    /// died of which nothing was heard for `lifetime_ms`, the longest that a worker lives.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn begin_document(&self, document_id: DocumentId) -> Result<BeginDocument, Failure> {
-        let text = "select operations.begin_document(cast(:document_id as uuid))::text";
-        self.expect_json(for_document(text, document_id)).await
+    pub async fn begin_document(
+        &self,
+        document_id: DocumentId,
+        lifetime_ms: u64,
+        most_deaths: u32,
+    ) -> Result<BeginDocument, Failure> {
+        let text = "select operations.begin_document(cast(:document_id as uuid), cast(:lifetime as bigint), \
+             cast(:most as integer))::text";
+        let bound = for_document(text, document_id)
+            .bind("lifetime", lifetime_ms)
+            .bind("most", most_deaths);
+        self.expect_json(bound).await
     }
 
     /// Records that a document is made and its bytes are stored; false when it was settled before.
@@ -367,32 +358,5 @@ impl Store {
              order by sequence limit cast(:limit as integer)";
         let statement = Statement::new(text).bind("after", after).bind("limit", limit);
         self.json_list(statement).await
-    }
-
-    /// The versions of a dataset and its dimension, and the instant at which the newer of them was made: by the commit
-    /// of the contribution that led to it, so that the same data always have the same instant.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn dataset_sources(&self, dataset: &DatasetDefinition) -> Result<Option<Sources>, Failure> {
-        let text = "with source (kind, name, version, created_at) as ( \
-                select 'dataset', name, version, created_at from ingestion.dataset where name = cast(:dataset as text) \
-                union all select 'dimension', name, version, created_at from ingestion.dimension \
-                where name = cast(:dimension as text)), \
-             seen as (select s.kind, s.name, s.version, \
-                (select count(*) from ingestion.contribution c \
-                    where c.target_kind = s.kind and c.target = s.name and c.is_current and c.rows > 0) as files, \
-                greatest(s.created_at, (select max(c.settled_at) from ingestion.contribution c \
-                    where c.target_kind = s.kind and c.target = s.name and c.target_version = s.version)) as made_at \
-                from source s) \
-             select case when count(*) > 0 then jsonb_build_object( \
-                'as_of', to_char(max(made_at) at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
-                'versions', jsonb_agg(jsonb_build_object('kind', kind, 'name', name, 'version', version, \
-                    'files', files) order by kind))::text end from seen";
-        let dimension = dataset.join.as_ref().map(|join| join.dimension.as_str());
-        let statement = Statement::new(text)
-            .bind("dataset", dataset.name.as_str())
-            .bind("dimension", dimension);
-        self.json(statement).await
     }
 }

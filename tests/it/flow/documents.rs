@@ -278,7 +278,7 @@ async fn what_was_tried_often_enough_fails_with_its_reason_and_is_made_again_whe
     let attempt = async |is_last: bool| {
         sales.road.faults.fail_on(".pdf", Fault::Before, 1);
         let ports = sales.road.render_ports();
-        let answer = render_document(&ports, document_id, is_last).await;
+        let answer = render_document(&ports, document_id, sales.road.delivery(is_last)).await;
         assert!(
             answer.unwrap_err().is_transient(),
             "the message is not acknowledged"
@@ -349,7 +349,11 @@ async fn documents_whose_messages_were_lost_are_driven_on() {
         documents.push(sales.road.order(group, &query(BY_SHOP, &[group])).await.unwrap());
     }
     // One was begun by a worker that died.
-    sales.store.begin_document(documents[0]).await.unwrap();
+    sales
+        .store
+        .begin_document(documents[0], 120_000, 5)
+        .await
+        .unwrap();
     sales.road.queues.purge();
     let drive = async || drive_documents(&sales.road.document_ports(), None).await.unwrap();
     assert_eq!(drive().await, (2, None));

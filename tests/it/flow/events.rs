@@ -11,7 +11,7 @@ use millrace_core::message::Queue;
 use millrace_core::object_key;
 use millrace_store::documents::{DocumentState, NewDocument};
 use millrace_store::files::{BeginVersion, NewVersion};
-use millrace_tests::{Database, Road, repository, specs};
+use millrace_tests::{Counter, Database, Road, repository, specs};
 
 /// The file that the samples are about.
 const FILE: &str = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4b";
@@ -74,7 +74,7 @@ impl Functions {
         let sender: Arc<dyn MessageSender> = self.road.queues.clone();
         (
             sender,
-            Arc::new(Queues::new(&Connection::new(), QueueUrls::default())),
+            Arc::new(Queues::new(&Connection::new(), QueueUrls::new([], &[]))),
         )
     }
 
@@ -113,8 +113,9 @@ impl Functions {
             store: self.database.store(),
             documents: Arc::new(self.road.documents.clone()),
             queues: self.queues().1,
+            timer: Arc::new(Counter::default()),
         };
-        millrace_fn_pdf_generator::handler::handle(trigger, &deps).await
+        millrace_fn_pdf_generator::handler::handle(trigger, 1_700_000_120_000, &deps).await
     }
 
     async fn status_updater(&self, trigger: SqsEvent) -> SqsBatchResponse {

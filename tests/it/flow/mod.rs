@@ -6,6 +6,7 @@ mod bad_rows;
 mod chunked;
 mod document_instants;
 mod documents;
+mod documents_not_made;
 mod driving;
 mod events;
 mod failures;
@@ -16,6 +17,7 @@ mod lookups;
 mod poison;
 mod repeats;
 mod samples;
+mod senders;
 mod uploads;
 mod workers;
 

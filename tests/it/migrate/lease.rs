@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use millrace_app::ports::{Lock, LockStore, Surroundings as _};
+use millrace_app::ports::{Lock, LockStore, Surroundings as _, Timer};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_data_api::Limits;
 use millrace_data_api::control::Point;
 use millrace_fn_migrate::migrate::{LEASE_MS, MigrateError, Migrated};
-use millrace_fn_migrate::patience::Timer;
 use millrace_tests::{Counter, Database, MemoryLocks};
 
 use super::{Breathless, SCRIPTS, first, has_come, migrator, state};

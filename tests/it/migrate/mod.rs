@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_app::ports::{LockStore, Surroundings};
+use millrace_app::ports::{LockStore, Surroundings, Timer};
 use millrace_data_api::Limits;
 use millrace_data_api::control::Scope;
 use millrace_fn_migrate::migrate::Migrator;
 use millrace_fn_migrate::migrations::Migration;
-use millrace_fn_migrate::patience::{Patience, Timer};
+use millrace_fn_migrate::patience::Patience;
 use millrace_store::Sql;
 use millrace_tests::{Counter, Database};
 

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use millrace_app::outbox::send_outbox;
 use millrace_app::upload::{UploadRequest, begin_version, delete_file};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
@@ -220,9 +221,14 @@ async fn attempt(road: &Road, step: &Step, key: &str) -> Result<Option<BeginVers
         client_id: "oracle",
         idempotency,
     };
-    begin_version(&road.store, &road.surroundings, &request)
-        .await
-        .map(Some)
+    let begun = begin_version(&road.store, &road.surroundings, &request).await?;
+    if let BeginVersion::Created(version) | BeginVersion::Replayed(version) = &begun
+        && version.has_open_predecessors
+    {
+        // As the API does: those before it are looked for.
+        send_outbox(&road.store, road.sender(), version.file).await?;
+    }
+    Ok(Some(begun))
 }
 
 async fn find(road: &Road, step: &Step) -> Result<Option<FileId>, Failure> {

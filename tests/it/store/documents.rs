@@ -12,6 +12,9 @@ use millrace_tests::mutate_function;
 
 use super::{Bench, DATASET, visits_by_school};
 
+/// How long a worker lives.
+const LIFETIME_MS: u64 = 120_000;
+
 fn id(number: u8) -> DocumentId {
     DocumentId::from_time_and_random(1_700_000_000_000, [number; 10])
 }
@@ -41,7 +44,7 @@ async fn create(store: &Store, document_id: DocumentId, idempotency: Option<(&st
 }
 
 async fn begin(store: &Store, document_id: DocumentId) -> DocumentAttempt {
-    match store.begin_document(document_id).await.unwrap() {
+    match store.begin_document(document_id, LIFETIME_MS, 3).await.unwrap() {
         BeginDocument::Begun(attempt) => attempt,
         other => panic!("{other:?}"),
     }
@@ -96,12 +99,39 @@ async fn a_document_is_registered_once_for_a_key() {
     assert_eq!(store.load_document(id(9)).await.unwrap(), None);
 }
 
+/// The key is there as it is inserted, and gone as it is looked for: it is a new one.
+#[tokio::test]
+async fn a_key_that_is_forgotten_between_two_looks_is_a_new_one() {
+    let Some(bench) = Bench::new().await else { return };
+    let forgets =
+        "exit when found; delete from operations.idempotency where idempotency_key = p_idempotency_key;";
+    mutate_function(
+        &bench.database,
+        "operations.create_document",
+        "exit when found;",
+        forgets,
+    )
+    .await;
+    for number in 1..=2 {
+        let created = CreateDocument::Created {
+            document_id: id(number),
+        };
+        assert_eq!(
+            create(&bench.store, id(number), Some(("key", "hash"))).await,
+            created
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_attempt_counts_and_the_first_that_is_done_settles() {
     let Some(bench) = Bench::new().await else { return };
     let store = &bench.store;
     create(store, id(1), None).await;
-    assert_eq!(store.begin_document(id(9)).await.unwrap(), BeginDocument::None);
+    assert_eq!(
+        store.begin_document(id(9), LIFETIME_MS, 3).await.unwrap(),
+        BeginDocument::None
+    );
     let (first, second) = (begin(store, id(1)).await, begin(store, id(1)).await);
     assert_eq!((first.attempt, second.attempt, first.round), (1, 2, 1));
     assert_eq!(first.query, query());
@@ -123,7 +153,10 @@ async fn an_attempt_counts_and_the_first_that_is_done_settles() {
     let settled = BeginDocument::Settled {
         state: DocumentState::Ready,
     };
-    assert_eq!(store.begin_document(id(1)).await.unwrap(), settled);
+    assert_eq!(
+        store.begin_document(id(1), LIFETIME_MS, 3).await.unwrap(),
+        settled
+    );
     let day = "select expires_at - ended_at = interval '24 hours' from operations.document";
     assert_eq!(bench.database.value(day).await.as_deref(), Some("t"));
 }
@@ -293,7 +326,75 @@ async fn a_snapshot_sees_one_version_and_changes_nothing() {
         1
     );
     assert_eq!(store.list_documents(None, None, 9).await.unwrap().len(), 2);
-    assert!(snapshot.store().begin_document(id(1)).await.is_err());
+    assert!(
+        snapshot
+            .store()
+            .begin_document(id(1), LIFETIME_MS, 3)
+            .await
+            .is_err()
+    );
     snapshot.close().await;
     assert_eq!(state(store, id(1)).await, (DocumentState::Queued, 1, 0));
+}
+
+/// Lets the last attempt begin longer ago than any worker lives.
+const PASS: &str = "update operations.document set started_at = started_at - interval '121 seconds'";
+
+async fn deaths(bench: &Bench) -> String {
+    let deaths = "select deaths::text from operations.document";
+    bench.database.value(deaths).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_document_on_which_workers_die_is_given_up_and_may_be_made_again() {
+    let Some(bench) = Bench::new().await else { return };
+    let store = &bench.store;
+    create(store, id(1), None).await;
+    // Two at once: neither has died. What is heard of has not, either.
+    begin(store, id(1)).await;
+    let heard = begin(store, id(1)).await;
+    assert!(store.fail_document(id(1), &heard, &error(), false).await.unwrap());
+    bench.database.script(PASS).await;
+    for before in ["0", "1", "2"] {
+        begin(store, id(1)).await;
+        assert_eq!(deaths(&bench).await, before);
+        // Somebody may be at work: nobody else gives up.
+        let begun = store.begin_document(id(1), LIFETIME_MS, 1).await.unwrap();
+        assert!(matches!(begun, BeginDocument::Begun(_)), "{begun:?}");
+        bench.database.script(PASS).await;
+    }
+    let given_up = BeginDocument::Settled {
+        state: DocumentState::Failed,
+    };
+    for _ in 0..2 {
+        assert_eq!(
+            store.begin_document(id(1), LIFETIME_MS, 3).await.unwrap(),
+            given_up
+        );
+    }
+    let record = store.load_document(id(1)).await.unwrap().unwrap();
+    let why = record.error.unwrap();
+    assert_eq!(
+        (record.state, why.code.as_str()),
+        (DocumentState::Failed, "gave_up")
+    );
+    let words = "given up after 8 attempts: the worker died in 3 of them";
+    assert!(why.message.starts_with(words), "{}", why.message);
+    assert!(record.ended_at.is_some());
+    assert!(store.requeue_document(id(1), 1).await.unwrap());
+    assert_eq!(deaths(&bench).await, "0");
+    begin(store, id(1)).await;
+}
+
+/// The mutant: without the count a document that kills its workers is never settled.
+#[tokio::test]
+async fn a_mutant_that_counts_no_deaths_is_caught() {
+    let Some(bench) = Bench::new().await else { return };
+    let count = "v_document.deaths := v_document.deaths + 1;";
+    mutate_function(&bench.database, "operations.begin_document", count, "null;").await;
+    create(&bench.store, id(1), None).await;
+    for _ in 0..9 {
+        begin(&bench.store, id(1)).await;
+        bench.database.script(PASS).await;
+    }
 }

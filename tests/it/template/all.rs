@@ -2,11 +2,12 @@
 
 use super::stack::{Rule, Stack};
 use super::{
-    api, functions, grants, policies, queues, resolve, resource_policies, schedules, source, stores, tools,
+    api, functions, grants, policies, queues, resolve, resource_policies, schedules, senders, source, stores,
+    tools,
 };
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 25] = [
+const ALWAYS: [Rule; 27] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
@@ -21,6 +22,7 @@ const ALWAYS: [Rule; 25] = [
     policies::nothing_forbidden_is_granted,
     policies::no_function_feeds_itself,
     grants::roles_grant_what_is_called,
+    senders::functions_send_where_they_may,
     resource_policies::services_act_for_this_account,
     resource_policies::key_policy_is_narrow,
     resource_policies::old_signatures_are_refused,
@@ -28,6 +30,7 @@ const ALWAYS: [Rule; 25] = [
     functions::functions_are_bounded,
     functions::environment_holds_no_secret,
     functions::functions_wait_for_the_migration,
+    functions::reminders_come_after_the_call,
     schedules::schedules_send_to_queues_and_lose_nothing,
     api::routes_declare_authorization,
     api::stages_are_throttled_and_logged,

@@ -100,6 +100,17 @@ pub(super) fn functions_wait_for_the_migration(stack: &Stack) -> Vec<String> {
     findings
 }
 
+/// A reminder goes out before the commit that it is for, and looks once: by then a call of the API has ended, whatever
+/// became of it. A worker's own message comes again until what its commit left is sent.
+pub(super) fn reminders_come_after_the_call(stack: &Stack) -> Vec<String> {
+    let api = stack.properties("ApiFunction");
+    let delay = number(&api["Environment"]["Variables"]["MILLRACE_REMINDER_DELAY_SECONDS"]);
+    let timeout = number(&api["Timeout"]);
+    let is_late = delay.zip(timeout).is_some_and(|(delay, timeout)| delay > timeout);
+    let early = || format!("ApiFunction: a reminder after {delay:?} s, and calls of {timeout:?} s");
+    (!is_late).then(early).into_iter().collect()
+}
+
 fn depends_on(resource: &Value, name: &str) -> bool {
     super::stack::texts(&resource["DependsOn"]).contains(&name)
 }
@@ -181,6 +192,27 @@ mod tests {
             &[(&format!("{variables}/MILLRACE_STAGE"), resolved)],
             "ApiFunction",
         );
+    }
+
+    #[test]
+    fn an_early_reminder_is_found() {
+        let rule = reminders_come_after_the_call;
+        let delay = "/ApiFunction/Properties/Environment/Variables/MILLRACE_REMINDER_DELAY_SECONDS";
+        finds(rule, &[(delay, json!("29"))], "ApiFunction: a reminder");
+        finds(rule, &[(delay, Value::Null)], "ApiFunction: a reminder");
+        finds(
+            rule,
+            &[("/ApiFunction/Properties/Timeout", json!(60))],
+            "ApiFunction: a reminder",
+        );
+    }
+
+    /// No reminder is sent without a delay.
+    #[test]
+    fn a_reminder_has_a_delay() {
+        let template = super::super::source::template();
+        let least = template["Parameters"]["ReminderDelaySeconds"]["MinValue"].as_u64();
+        assert!(least.is_some_and(|least| least > 0));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod queues;
 mod resolve;
 mod resource_policies;
 mod schedules;
+mod senders;
 mod source;
 mod stack;
 mod stores;

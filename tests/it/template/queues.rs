@@ -158,6 +158,9 @@ mod tests {
         let tries = number(&stack.properties("PdfQueue")["RedrivePolicy"]["maxReceiveCount"]);
         let known = millrace_fn_pdf_generator::handler::LAST_ATTEMPT;
         assert_eq!(tries, Some(u64::from(known)));
+        // A document on which that many workers died is given up by a later delivery of the same message.
+        let deaths = millrace_app::render_document::MOST_DEATHS;
+        assert!(deaths < known, "{deaths} of {known}");
     }
 
     #[test]

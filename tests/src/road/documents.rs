@@ -1,7 +1,8 @@
 //! Documents over the road's ports.
 
 use millrace_app::documents::{DocumentOrder, DocumentPorts, order_document};
-use millrace_app::render_document::RenderPorts;
+use millrace_app::ports::Surroundings as _;
+use millrace_app::render_document::{Delivery, RenderPorts};
 use millrace_core::failure::Failure;
 use millrace_core::ids::DocumentId;
 use millrace_store::documents::{CreateDocument, DocumentQuery, DocumentRecord};
@@ -15,6 +16,16 @@ impl Road {
         RenderPorts {
             store: &self.store,
             documents: &self.faulty_documents,
+            timer: &self.surroundings,
+        }
+    }
+
+    /// A delivery to a worker that has two minutes.
+    #[must_use]
+    pub fn delivery(&self, is_last: bool) -> Delivery {
+        Delivery {
+            is_last,
+            deadline_ms: self.surroundings.now_ms() + 120_000,
         }
     }
 
@@ -23,7 +34,7 @@ impl Road {
     pub fn document_ports(&self) -> DocumentPorts<'_> {
         DocumentPorts {
             store: &self.store,
-            sender: &self.faulty_sender,
+            sender: self.sender(),
             documents: &self.faulty_documents,
             signer: &self.documents,
             reminder_delay_seconds: 60,

@@ -1,13 +1,46 @@
 //! What the use cases work with on a road.
 
+use std::sync::Arc;
+
 use millrace_app::contribute::PerfPorts;
 use millrace_app::fetch::FetchPorts;
 use millrace_app::ingest::IngestPorts;
+use millrace_app::ports::MessageSender;
 use millrace_app::sources::RunPorts;
 
 use super::Road;
+use crate::faults::{Faults, FaultySender};
+use crate::queues::AllowedQueues;
+
+/// The queues as each function may use them, with faults.
+pub(super) struct Senders {
+    api: AllowedQueues,
+    ingest: AllowedQueues,
+    perf: AllowedQueues,
+    pub(super) status: AllowedQueues,
+    fetch: AllowedQueues,
+}
+
+impl Senders {
+    pub(super) fn new(queues: &Arc<dyn MessageSender>, faults: &Arc<Faults>) -> Self {
+        let allowed = |sends_to| AllowedQueues::new(FaultySender::new(Arc::clone(queues), faults), sends_to);
+        Self {
+            api: allowed(millrace_fn_api::adapters::SENDS_TO),
+            ingest: allowed(millrace_fn_csv_ingest::deps::SENDS_TO),
+            perf: allowed(millrace_fn_perf_worker::deps::SENDS_TO),
+            status: allowed(millrace_fn_status_updater::deps::SENDS_TO),
+            fetch: allowed(millrace_fn_nightly_fetcher::deps::SENDS_TO),
+        }
+    }
+}
 
 impl Road {
+    /// The queues as the API may use them, with faults.
+    #[must_use]
+    pub fn sender(&self) -> &dyn MessageSender {
+        &self.senders.api
+    }
+
     /// What ingestion works with.
     #[must_use]
     pub fn ingest_ports(&self) -> IngestPorts<'_> {
@@ -15,7 +48,7 @@ impl Road {
             store: &self.store,
             landing: &self.faulty_landing,
             collections: &self.faulty_collections,
-            sender: &self.faulty_sender,
+            sender: &self.senders.ingest,
             chunk_bytes: self.chunk_bytes,
             reminder_delay_seconds: 60,
         }
@@ -27,7 +60,7 @@ impl Road {
         PerfPorts {
             store: &self.store,
             collections: &self.faulty_collections,
-            sender: &self.faulty_sender,
+            sender: &self.senders.perf,
             surroundings: &self.surroundings,
             reminder_delay_seconds: 60,
         }
@@ -39,7 +72,7 @@ impl Road {
         FetchPorts {
             store: &self.store,
             landing: &self.faulty_landing,
-            sender: &self.faulty_sender,
+            sender: &self.senders.fetch,
             locks: &self.locks,
             client: self.client.as_ref(),
             surroundings: &self.surroundings,
@@ -53,7 +86,7 @@ impl Road {
     pub fn run_ports(&self) -> RunPorts<'_> {
         RunPorts {
             store: &self.store,
-            sender: &self.faulty_sender,
+            sender: &self.senders.fetch,
             reminder_delay_seconds: 60,
         }
     }

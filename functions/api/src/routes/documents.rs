@@ -128,10 +128,7 @@ fn registered(created: &CreateDocument) -> Answer<DocumentId> {
         CreateDocument::Created { document_id } | CreateDocument::Replayed { document_id } => {
             Ok(*document_id)
         }
-        CreateDocument::KeyReused => {
-            let detail = "the Idempotency-Key stands for another request";
-            Err(Problem::invalid("idempotency_key_reused", detail))
-        }
+        CreateDocument::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }
 

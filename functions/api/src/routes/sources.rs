@@ -58,10 +58,7 @@ fn begun_run(begun: &BeginRun, name: &Name) -> Answer<RunId> {
     match begun {
         BeginRun::Created { run_id } | BeginRun::Replayed { run_id } => Ok(*run_id),
         BeginRun::NoSource => Err(no_source(name)),
-        BeginRun::KeyReused => Err(Problem::invalid(
-            "idempotency_key_reused",
-            "the Idempotency-Key stands for another request",
-        )),
+        BeginRun::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }
 

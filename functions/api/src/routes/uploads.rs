@@ -162,7 +162,8 @@ async fn register(
     };
     let version = registered(begin_version(&deps.store, deps.surroundings.as_ref(), &request).await?)?;
     if version.has_open_predecessors {
-        // Those before it are looked for; should we die here, they are when its own bytes have come.
+        // Those before it are looked for. Should we die here, the reminder that csv-ingest sends as its own bytes have come
+        // does it (csv-ingest itself may not), or whoever drives open files on.
         send_outbox(&deps.store, deps.sender.as_ref(), version.file).await?;
     }
     Ok(version)
@@ -183,9 +184,6 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             let message = "there is no spec of that kind and name";
             Err(Problem::invalid("unknown_spec", message).at("/ingestion_name", "unknown_spec", message))
         }
-        BeginVersion::KeyReused => {
-            let detail = "the Idempotency-Key stands for another request";
-            Err(Problem::invalid("idempotency_key_reused", detail))
-        }
+        BeginVersion::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }
