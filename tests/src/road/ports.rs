@@ -40,7 +40,7 @@ impl Road {
             store: &self.store,
             landing: &self.faulty_landing,
             sender: &self.faulty_sender,
-            locks: &self.locks,
+            locks: &self.faulty_locks,
             client: self.client.as_ref(),
             surroundings: &self.surroundings,
             private_networks: &self.private_networks,
