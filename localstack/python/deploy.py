@@ -240,6 +240,11 @@ def attribute_reader(clients):
         try:
             if kind == "AWS::KMS::Key" and attribute == "Arn":
                 return clients("kms").describe_key(KeyId=physical_id)["KeyMetadata"]["Arn"]
+            if kind == "AWS::SQS::Queue" and attribute == "Arn":
+                found = clients("sqs").get_queue_attributes(QueueUrl=physical_id, AttributeNames=["QueueArn"])
+                return found["Attributes"]["QueueArn"]
+            if kind == "AWS::IAM::Role" and attribute == "Arn":
+                return clients("iam").get_role(RoleName=physical_id)["Role"]["Arn"]
         except ClientError:
             pass
         return UNKNOWN

@@ -111,6 +111,19 @@ def read_time_to_live(clients, name):
     return {"AttributeName": found.get("AttributeName"), "Enabled": found["TimeToLiveStatus"].startswith("ENABL")}
 
 
+SCHEDULE_PARTS = ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "State", "Target")
+
+
+def schedule_check(part):
+    def put(clients, name, wanted):
+        found = clients("scheduler").get_schedule(Name=name)
+        parts = {key: found[key] for key in SCHEDULE_PARTS if key in found}
+        clients("scheduler").update_schedule(Name=name, **(parts | {part: wanted}))
+
+    return Check(
+        "AWS::Scheduler::Schedule", part, lambda clients, name: clients("scheduler").get_schedule(Name=name).get(part), put)
+
+
 def stage_key(physical_id, declared_api):
     return {"ApiId": declared_api, "StageName": physical_id}
 
@@ -193,6 +206,7 @@ def checks(api_id):
                 logGroupName=name, retentionInDays=wanted),
             int,
         ),
+        *map(schedule_check, SCHEDULE_PARTS),
     ]
 
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use millrace_app::ports::{MessageSender, ObjectSink, ObjectStore, ObjectStream};
+use millrace_app::ports::{Lock, LockStore, MessageSender, ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::Queue;
 use millrace_store::{Rows, Sql, Statement, TransactionId};
@@ -305,5 +305,51 @@ impl MessageSender for FaultySender {
         self.faults
             .around(&words, self.inner.send(queue, body, delay_seconds))
             .await
+    }
+}
+
+/// Locks whose calls fail: a worker that dies leaves its lock behind.
+pub struct FaultyLocks {
+    inner: Arc<dyn LockStore>,
+    faults: Arc<Faults>,
+}
+
+impl FaultyLocks {
+    /// Faults in front of locks.
+    #[must_use]
+    pub fn new(inner: Arc<dyn LockStore>, faults: &Arc<Faults>) -> Self {
+        Self {
+            inner,
+            faults: Arc::clone(faults),
+        }
+    }
+}
+
+#[async_trait]
+impl LockStore for FaultyLocks {
+    async fn acquire(
+        &self,
+        id: &str,
+        owner: &str,
+        now_ms: u64,
+        lease_ms: u64,
+    ) -> Result<Option<Lock>, Failure> {
+        let work = self.inner.acquire(id, owner, now_ms, lease_ms);
+        self.faults.around("acquire", work).await
+    }
+
+    async fn renew(&self, lock: &Lock, now_ms: u64, lease_ms: u64) -> Result<bool, Failure> {
+        let work = self.inner.renew(lock, now_ms, lease_ms);
+        self.faults.around("renew", work).await
+    }
+
+    async fn advance(&self, lock: &Lock, beyond: u64) -> Result<Option<Lock>, Failure> {
+        self.faults
+            .around("advance", self.inner.advance(lock, beyond))
+            .await
+    }
+
+    async fn release(&self, lock: &Lock) -> Result<bool, Failure> {
+        self.faults.around("release", self.inner.release(lock)).await
     }
 }

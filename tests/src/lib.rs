@@ -34,7 +34,7 @@ mod surroundings;
 pub use database::{Database, postgres};
 pub use direct_sql::DirectSql;
 pub use engine_sql::EngineSql;
-pub use faults::{Fault, Faults, FaultyObjects, FaultySender, FaultySql};
+pub use faults::{Fault, Faults, FaultyLocks, FaultyObjects, FaultySender, FaultySql};
 pub use locks::MemoryLocks;
 pub use mutate::{RewrittenSql, mutate_function, replace_function};
 pub use objects::MemoryObjects;

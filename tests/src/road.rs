@@ -8,7 +8,7 @@ use millrace_app::fetch::fetch_source;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
 use millrace_app::outbox::send_outbox;
-use millrace_app::ports::{MessageSender, ObjectStore, SourceClient, Surroundings as _};
+use millrace_app::ports::{LockStore, MessageSender, ObjectStore, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
 use millrace_app::sources::begin_all;
 use millrace_app::track::track;
@@ -25,7 +25,7 @@ use millrace_lambda::s3_event::created_keys;
 use millrace_store::files::{BeginVersion, FileRecord};
 use millrace_store::{Sql, Store};
 
-use crate::faults::{Faults, FaultyObjects, FaultySql};
+use crate::faults::{Faults, FaultyLocks, FaultyObjects, FaultySql};
 use crate::locks::MemoryLocks;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
@@ -98,8 +98,8 @@ pub struct Road {
     pub sources: Arc<MemorySources>,
     /// Who calls them; [`Self::sources`] unless a test puts another one here.
     pub client: Arc<dyn SourceClient>,
-    /// One worker a source.
-    pub locks: MemoryLocks,
+    /// One worker a source, without faults.
+    pub locks: Arc<MemoryLocks>,
     /// How long a fetching worker may take, by the clock.
     pub fetch_ms: u64,
     /// Private networks that a source may name.
@@ -116,6 +116,7 @@ pub struct Road {
     faulty_collections: FaultyObjects,
     faulty_documents: FaultyObjects,
     senders: Senders,
+    faulty_locks: FaultyLocks,
 }
 
 impl Road {
@@ -131,6 +132,7 @@ impl Road {
             FaultyObjects::new(inner, &faults)
         };
         let sources = Arc::new(MemorySources::default());
+        let locks = Arc::new(MemoryLocks::default());
         let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
         Self {
             store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
@@ -138,13 +140,14 @@ impl Road {
             faulty_collections: bucket(&collections),
             faulty_documents: bucket(&documents),
             senders: Senders::new(&sender, &faults),
+            faulty_locks: FaultyLocks::new(Arc::clone(&locks) as Arc<dyn LockStore>, &faults),
             landing,
             collections,
             documents,
             queues,
             client: Arc::clone(&sources) as Arc<dyn SourceClient>,
             sources,
-            locks: MemoryLocks::default(),
+            locks,
             fetch_ms: 1_000_000,
             private_networks: Vec::new(),
             surroundings: Counter::default(),

@@ -162,6 +162,7 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::SourcesRead, handler!(sources::list_runs)),
         scoped(Scope::SourcesRead, handler!(sources::read_run)),
         scoped(Scope::SourcesRead, handler!(sources::list_files)),
+        scoped(Scope::Admin, handler!(sources::drive_open)),
     ]
 }
 

@@ -60,7 +60,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "sources", "0009_sources.sql"),
     migration!(10, "uploads", "0010_uploads.sql"),
     migration!(11, "settling", "0011_settling.sql"),
-    migration!(12, "source_bytes", "0012_source_bytes.sql"),
 ];
 
 /// The newest schema version that this build knows.

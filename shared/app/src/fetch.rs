@@ -55,6 +55,23 @@ pub struct FetchPorts<'a> {
     pub reminder_delay_seconds: u16,
 }
 
+/// How a worker is done with a run.
+enum Ended {
+    /// There is nothing left to do.
+    Over,
+    /// The time is up, the run is not over.
+    TimeUp,
+    /// A newer worker has the source: most likely with this run, but maybe with another one.
+    Replaced,
+    /// The run is over, because another one is on its way.
+    Skipped {
+        /// The other one.
+        at_work: RunId,
+        /// Since when nobody has been seen at it.
+        silent_seconds: u64,
+    },
+}
+
 /// A run that is worked on.
 struct Worker<'a> {
     ports: &'a FetchPorts<'a>,
@@ -79,21 +96,54 @@ pub async fn fetch_source(ports: &FetchPorts<'_>, source: &Name, run_id: RunId, 
     let lock_id = format!("source/{source}");
     let lock = ports.locks.acquire(&lock_id, &owner, now_ms, lease_ms).await?;
     let Some(mut lock) = lock else {
-        return step_aside(ports, source, run_id).await;
+        return step_aside(ports, source, run_id, lease_ms).await;
     };
-    let handled = work(ports, &mut lock, source, run_id, deadline_ms).await;
-    // A lock that cannot be let go ends by itself.
+    let ended = work(ports, &mut lock, source, run_id, deadline_ms).await;
+    // A lock that cannot be let go ends by itself. It goes before any message: whoever gets that has to find it free.
     let _ = ports.locks.release(&lock).await;
-    handled
-}
-
-/// Another worker has the source: a run that has not begun is over and says so; one that is being worked on is looked
-/// at again, should that worker die.
-async fn step_aside(ports: &FetchPorts<'_>, source: &Name, run_id: RunId) -> Handled {
-    if ports.store.skip_run(run_id).await?.as_deref() == Some("running") {
-        send_run(ports.sender, source, run_id, ports.reminder_delay_seconds.max(1)).await?;
+    let later = ports.reminder_delay_seconds.max(1);
+    match ended? {
+        Ended::Over => {}
+        Ended::TimeUp => send_run(ports.sender, source, run_id, 0).await?,
+        Ended::Replaced => send_run(ports.sender, source, run_id, later).await?,
+        Ended::Skipped {
+            at_work,
+            silent_seconds,
+        } => drive_silent(ports, source, at_work, silent_seconds, lease_ms).await?,
     }
     Ok(Disposition::Done)
+}
+
+/// Somebody has the source: another worker with this run, with another one, or one that died and left its lock. Only
+/// another run that is on its way ends this one. Otherwise the run is looked at again.
+async fn step_aside(ports: &FetchPorts<'_>, source: &Name, run_id: RunId, lease_ms: u64) -> Handled {
+    let Some(run) = ports.store.skip_run(run_id).await? else {
+        return Ok(Disposition::Done);
+    };
+    let later = ports.reminder_delay_seconds.max(1);
+    match (run.state.as_str(), run.at_work, run.silent_seconds) {
+        ("queued" | "running", ..) => send_run(ports.sender, source, run_id, later).await?,
+        ("skipped", Some(at_work), Some(silent_seconds)) => {
+            drive_silent(ports, source, at_work, silent_seconds, lease_ms).await?;
+        }
+        _ => {}
+    }
+    Ok(Disposition::Done)
+}
+
+/// Drives on a run at which nobody has been seen for as long as a worker may take: its message may be lost. A run that
+/// is well gets no more messages, each of which would go on looking for it.
+async fn drive_silent(
+    ports: &FetchPorts<'_>,
+    source: &Name,
+    run_id: RunId,
+    silent_seconds: u64,
+    lease_ms: u64,
+) -> Result<(), Failure> {
+    match silent_seconds.saturating_mul(1_000) >= lease_ms {
+        true => send_run(ports.sender, source, run_id, 0).await,
+        false => Ok(()),
+    }
 }
 
 async fn work(
@@ -102,10 +152,25 @@ async fn work(
     source: &Name,
     run_id: RunId,
     deadline_ms: u64,
-) -> Handled {
-    let Some((is_listed, spec_version, token)) = take(ports, lock, source, run_id).await? else {
-        return Ok(Disposition::Done);
+) -> Result<Ended, Failure> {
+    let (is_listed, spec_version) = match take(ports, lock, source, run_id).await? {
+        TakenRun::Working {
+            is_listed,
+            spec_version,
+        } => (is_listed, spec_version),
+        TakenRun::Overtaken { .. } => return Ok(Ended::Replaced),
+        TakenRun::Skipped {
+            at_work,
+            silent_seconds,
+        } => {
+            return Ok(Ended::Skipped {
+                at_work,
+                silent_seconds,
+            });
+        }
+        TakenRun::NoRun | TakenRun::Settled => return Ok(Ended::Over),
     };
+    let token = lock.fencing_token;
     let work = RunWork {
         run_id,
         source,
@@ -120,24 +185,29 @@ async fn work(
             FetchRule::NoSource,
             "the run's version of the source is not there",
         );
-        ports.store.finish_run(&work, Some(&problem)).await?;
-        return Ok(Disposition::Done);
+        return finish(ports.store, &work, Some(&problem)).await;
     };
     let worker = Worker::new(ports, work, definition, deadline_ms);
-    if !is_listed && !worker.list().await? {
-        return Ok(Disposition::Done);
+    if !is_listed && let Some(ended) = worker.list().await? {
+        return Ok(ended);
     }
     worker.fetch_all().await
 }
 
+/// Ends a run.
+async fn finish(store: &Store, work: &RunWork<'_>, problem: Option<&FetchProblem>) -> Result<Ended, Failure> {
+    let is_ours = store.finish_run(work, problem).await?;
+    Ok(if is_ours { Ended::Over } else { Ended::Replaced })
+}
+
 /// Takes the run, and goes beyond a token that the database has seen from locks that were lost; sends what an earlier
-/// worker registered and did not send.
+/// worker registered and did not send. Still overtaken, it was replaced.
 async fn take(
     ports: &FetchPorts<'_>,
     lock: &mut Lock,
     source: &Name,
     run_id: RunId,
-) -> Result<Option<(bool, u32, u64)>, Failure> {
+) -> Result<TakenRun, Failure> {
     let mut taken = TakenRun::NoRun;
     for _ in 0..2 {
         let work = RunWork {
@@ -151,7 +221,7 @@ async fn take(
         };
         match ports.locks.advance(lock, token).await? {
             Some(advanced) => *lock = advanced,
-            None => return Ok(None),
+            None => return Ok(taken),
         }
     }
     if matches!(taken, TakenRun::Working { .. } | TakenRun::Settled) {
@@ -159,13 +229,7 @@ async fn take(
             send_outbox(ports.store, ports.sender, file).await?;
         }
     }
-    Ok(match taken {
-        TakenRun::Working {
-            is_listed,
-            spec_version,
-        } => Some((is_listed, spec_version, lock.fencing_token)),
-        TakenRun::Overtaken { .. } | TakenRun::NoRun | TakenRun::Settled | TakenRun::Skipped => None,
-    })
+    Ok(taken)
 }
 
 impl<'a> Worker<'a> {
@@ -195,13 +259,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Fetches the list and notes what it names; false when the run is over because it could not.
-    async fn list(&self) -> Result<bool, Failure> {
+    /// Fetches the list and notes what it names; says how the run ended when it could not.
+    async fn list(&self) -> Result<Option<Ended>, Failure> {
         let files = match self.read_list().await {
             Ok(files) => files,
             Err(problem) => {
-                self.ports.store.finish_run(&self.work, Some(&problem)).await?;
-                return Ok(false);
+                let ended = finish(self.ports.store, &self.work, Some(&problem)).await?;
+                return Ok(Some(ended));
             }
         };
         let noted: Vec<_> = files
@@ -216,7 +280,8 @@ impl<'a> Worker<'a> {
                 )
             })
             .collect();
-        self.ports.store.note_listed(&self.work, &noted).await
+        let is_ours = self.ports.store.note_listed(&self.work, &noted).await?;
+        Ok((!is_ours).then_some(Ended::Replaced))
     }
 
     async fn read_list(&self) -> Result<Vec<ListedFile>, FetchProblem> {
@@ -226,41 +291,39 @@ impl<'a> Worker<'a> {
         listing::read(&self.definition.list, &base, &bytes)
     }
 
-    /// Fetches file after file; with the time up, sends the run's message again.
-    async fn fetch_all(&self) -> Handled {
+    /// Fetches file after file, until none is left or the time is up.
+    async fn fetch_all(&self) -> Result<Ended, Failure> {
         let store = self.ports.store;
         let mut is_first = true;
         loop {
             let left_ms = self.ends_ms.saturating_sub(self.ports.surroundings.now_ms());
             if !is_first && left_ms < self.file_ms {
-                send_run(self.ports.sender, self.work.source, self.work.run_id, 0).await?;
-                return Ok(Disposition::Done);
+                return Ok(Ended::TimeUp);
             }
             is_first = false;
             let entry = match store.begin_file(&self.work, MOST_ATTEMPTS).await? {
                 NextFile::File(entry) => entry,
-                NextFile::None => {
-                    store.finish_run(&self.work, None::<&FetchProblem>).await?;
-                    return Ok(Disposition::Done);
-                }
-                // A newer worker has the run, and its message.
-                NextFile::Stale => return Ok(Disposition::Done),
+                NextFile::None => return finish(store, &self.work, None).await,
+                NextFile::Stale => return Ok(Ended::Replaced),
             };
             if !self.fetch(&entry).await? {
-                return Ok(Disposition::Done);
+                return Ok(Ended::Replaced);
             }
         }
     }
 
-    /// Fetches a file and settles it; false when a newer worker has the run.
+    /// Fetches a file and settles it; false when a newer worker has the source.
     async fn fetch(&self, entry: &FetchEntry) -> Result<bool, Failure> {
         let key = object_key::source(self.work.source, entry.entry_id, self.work.token);
         let transfer = Transfer::new(self);
-        match transfer.fetch(entry, &key).await? {
-            Ok(outcome) => self.settle(entry, &key, &outcome).await,
-            Err(problem) => {
-                let (store, work) = (self.ports.store, &self.work);
-                store.fail_fetch(work, &entry.file_name, &problem).await
+        let (store, work) = (self.ports.store, &self.work);
+        match transfer.fetch(entry, &key).await {
+            Ok(Ok(outcome)) => self.settle(entry, &key, &outcome).await,
+            Ok(Err(problem)) => store.fail_fetch(work, &entry.file_name, &problem).await,
+            Err(failure) => {
+                // The reason, should the file be given up; where it cannot be kept, the failure counts all the same.
+                let _ = store.note_failure(work, &entry.file_name, &failure).await;
+                Err(failure)
             }
         }
     }
@@ -302,8 +365,8 @@ impl<'a> Worker<'a> {
 
 /// The version that the commit is going to register, as far as anybody can tell before it.
 fn version_to_come(entry: &FetchEntry, new_file_id: FileId) -> FileVersion {
-    match (entry.file_id, entry.latest_version, &entry.same_as) {
-        (Some(file_id), Some(latest), None) => FileVersion {
+    match (entry.replaces, entry.latest_version) {
+        (Some(file_id), Some(latest)) => FileVersion {
             file_id,
             version: latest.saturating_add(1),
         },

@@ -1,5 +1,7 @@
 //! The files that a source lists, oldest first.
 
+use std::collections::BTreeSet;
+
 use millrace_core::source::SourceList;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -140,22 +142,26 @@ fn shown(address: &str) -> String {
     format!("{cut}~{sum:016x}")
 }
 
-/// Names that several addresses share become the addresses' paths.
+/// Names that several addresses share become the addresses' paths; what those share, the whole addresses.
 fn tell_apart(files: &mut [ListedFile]) {
-    let mut names: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
-    names.sort_unstable();
-    let shared: Vec<String> = names
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0].clone())
-        .collect();
-    let alike = files.iter_mut().filter(|file| shared.contains(&file.file_name));
-    for file in alike {
-        let path = file
-            .url
-            .split_once("://")
-            .map_or(file.url.as_str(), |(_, rest)| rest);
-        file.file_name = shown(path);
+    let path = |file: &ListedFile| {
+        let parts = file.url.split_once("://");
+        shown(parts.map_or(file.url.as_str(), |(_, rest)| rest))
+    };
+    rename_shared(files, path);
+    rename_shared(files, |file| shown(&file.url));
+}
+
+/// Gives files whose name is not theirs alone another one.
+fn rename_shared(files: &mut [ListedFile], name: impl Fn(&ListedFile) -> String) {
+    let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    for file in files.iter() {
+        if !seen.insert(file.file_name.as_str()) {
+            shared.insert(file.file_name.clone());
+        }
+    }
+    for file in files.iter_mut().filter(|file| shared.contains(&file.file_name)) {
+        file.file_name = name(file);
     }
 }
 

@@ -86,7 +86,23 @@ pub enum TakenRun {
     /// It is over.
     Settled,
     /// Another run of the source is on its way; this one is over and says so.
-    Skipped,
+    Skipped {
+        /// The other run.
+        at_work: RunId,
+        /// Since when nobody has been seen at it.
+        silent_seconds: u64,
+    },
+}
+
+/// A run whose source is busy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SkippedRun {
+    /// Its state: `skipped`, unless it had begun, or no other run of the source is at work.
+    pub state: String,
+    /// The run that is.
+    pub at_work: Option<RunId>,
+    /// Since when nobody has been seen at that one.
+    pub silent_seconds: Option<u64>,
 }
 
 /// A listed file that is to be fetched.
@@ -110,7 +126,9 @@ pub struct FetchEntry {
     pub file_id: Option<FileId>,
     /// The file whose bytes they are too.
     pub same_as: Option<String>,
-    /// The version at which the file stands.
+    /// The file that new bytes replace; without one they make another file.
+    pub replaces: Option<FileId>,
+    /// The version at which that file stands.
     pub latest_version: Option<Version>,
 }
 
@@ -214,12 +232,12 @@ impl Store {
             .await
     }
 
-    /// Ends a run that has not begun, because another one is at work; its state afterwards, none without such a run.
+    /// Ends a run that has not begun, where another one of its source is at work; none without such a run.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn skip_run(&self, run_id: RunId) -> Result<Option<String>, Failure> {
-        let text = "select to_jsonb(operations.skip_run(cast(:run_id as uuid)))::text";
+    pub async fn skip_run(&self, run_id: RunId) -> Result<Option<SkippedRun>, Failure> {
+        let text = "select operations.skip_run(cast(:run_id as uuid))::text";
         self.json(Statement::new(text).bind("run_id", run_id.to_string()))
             .await
     }
@@ -293,6 +311,24 @@ impl Store {
         self.is_true(statement).await
     }
 
+    /// Notes why the work on a listed file failed for a reason of ours; the file waits on. False where it does not.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn note_failure(
+        &self,
+        work: &RunWork<'_>,
+        file_name: &str,
+        failure: &Failure,
+    ) -> Result<bool, Failure> {
+        let text = "update operations.run_file set error = cast(:error as jsonb) \
+             where run_id = cast(:run_id as uuid) and file_name = cast(:file_name as text) and state = 'waiting' \
+             and not operations.is_fenced_off(cast(:source as text), cast(:token as bigint)) returning true";
+        let error = serde_json::json!({"rule": failure.code(), "message": failure.to_string()});
+        let statement = bound(text, work).bind("file_name", file_name);
+        self.is_true(statement.bind("error", error.to_string())).await
+    }
+
     /// Settles what came of a listed file; new bytes become a file version of the target, posted to ingest, in the same
     /// commit.
     ///
@@ -322,7 +358,7 @@ impl Store {
         self.expect_json(statement).await
     }
 
-    /// Ends a run, as a failure where there is an error; false for a worker that was replaced.
+    /// Ends a run, as a failure where there is an error; false for a worker that was replaced, and the second time.
     ///
     /// # Errors
     /// [`Failure`] of the database.
@@ -331,8 +367,10 @@ impl Store {
         work: &RunWork<'_>,
         error: Option<&(impl Serialize + Sync)>,
     ) -> Result<bool, Failure> {
-        let text = "select operations.finish_run(cast(:run_id as uuid), cast(:source as text), \
-             cast(:token as bigint), cast(:error as jsonb))";
+        let text = "update operations.run set finished_at = now(), error = cast(:error as jsonb), \
+             state = case when cast(:error as jsonb) is null then 'completed' else 'failed' end \
+             where run_id = cast(:run_id as uuid) and source = cast(:source as text) and state = 'running' \
+             and not operations.is_fenced_off(source, cast(:token as bigint)) returning true";
         let error = error.map(encoded).transpose()?;
         self.is_true(bound(text, work).bind("error", error)).await
     }

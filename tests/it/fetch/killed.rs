@@ -36,8 +36,11 @@ async fn run_dying_at(fetching: &Fetching, call: u64, fault: Fault) -> bool {
         let was_hit = road.faults.hits() > 0;
         road.faults.stop();
         if matches!(delivered, Delivered::Failed(_)) {
+            // First it finds the lock that the dead worker has left behind, then that the lease is over.
+            road.deliver(&message).await;
             road.queues.put_back(message);
         }
+        road.surroundings.advance(road.fetch_ms);
         road.drain(&mut Order::First).await;
         return was_hit;
     }
@@ -81,6 +84,12 @@ async fn workers_may_die_at_every_call() {
             }
             let left = "select count(*)::text from operations.outbox";
             assert_eq!(fetching.texts(left).await, ["0"], "call {call} {fault:?}");
+            let states = "select distinct state from operations.run";
+            assert_eq!(
+                fetching.texts(states).await,
+                ["completed"],
+                "call {call} {fault:?}"
+            );
         }
     }
     println!("{calls} calls a run, each died at on either side");
@@ -103,7 +112,12 @@ async fn a_file_on_which_work_always_dies_is_given_up_and_the_others_come_in() {
     let (run, lines) = fetching.found(run_id).await;
     assert_eq!(run.state, "completed");
     assert_eq!((lines[0].state.as_str(), lines[0].attempts), ("failed", 5));
-    assert_eq!(lines[0].error.as_ref().unwrap()["rule"], "gave_up");
+    let error = lines[0].error.as_ref().unwrap();
+    assert_eq!(error["rule"], "gave_up");
+    assert_eq!(
+        error["message"],
+        "the work died on this file 5 times; the last time: fault failed (temporarily_unavailable)"
+    );
     assert_eq!(lines[1].state, "fetched");
     fetching.road.faults.stop();
     assert_eq!(fetching.lines().await[0], "s-2024-01-01.csv fetched");

@@ -2,9 +2,12 @@
 //! them, against a real server.
 #![cfg(test)]
 
+mod busy;
 mod client;
+mod driving;
 mod held;
 mod killed;
+mod names;
 mod repeats;
 mod runs;
 
@@ -66,6 +69,11 @@ impl Fetching {
     async fn begin_anew(&mut self) {
         self.database.forget_files().await;
         self.road = Road::new(Arc::new(self.database.direct().await));
+    }
+
+    /// What one query answers.
+    async fn text(&self, query: &str) -> String {
+        self.texts(query).await.join(",")
     }
 
     /// Lists files, and has each answer its content under a name of its own.

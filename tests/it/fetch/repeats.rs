@@ -70,7 +70,13 @@ async fn of_two_runs_at_once_one_works_and_the_other_says_so() {
     let road = &fetching.road;
     let (first, second) = (fetching.begin().await, fetching.begin().await);
     let source = name(SOURCE);
-    // Another worker holds the source.
+    let work = |run_id, token| RunWork {
+        run_id,
+        source: &source,
+        token,
+    };
+    // Another worker holds the source, for the first run.
+    fetching.store.take_run(&work(first, 1), 7_200).await.unwrap();
     let now_ms = road.surroundings.now_ms();
     let lock = road
         .locks
@@ -93,15 +99,13 @@ async fn of_two_runs_at_once_one_works_and_the_other_says_so() {
     // A run that is on its way between two of its workers is not overtaken either.
     let third = fetching.begin().await;
     let fourth = fetching.begin().await;
-    let work = |run_id, token| RunWork {
-        run_id,
-        source: &source,
-        token,
-    };
     let taken = fetching.store.take_run(&work(third, 50), 7_200).await.unwrap();
     assert!(matches!(taken, TakenRun::Working { .. }), "{taken:?}");
     let taken = fetching.store.take_run(&work(fourth, 51), 7_200).await.unwrap();
-    assert_eq!(taken, TakenRun::Skipped);
+    assert!(
+        matches!(taken, TakenRun::Skipped { at_work, .. } if at_work == third),
+        "{taken:?}"
+    );
     // One that was silent for long is.
     let fifth = fetching.begin().await;
     fetching
@@ -271,6 +275,9 @@ async fn messages_that_are_poison_late_or_come_in_any_order_harm_nothing() {
     let stray =
         r#"{"v":1,"kind":"fetch_source","source":"nobody","run_id":"01859000-0000-7000-8000-000000000000"}"#;
     road.queues.push(Queue::Fetch, stray);
+    road.settle().await;
+    let fences = "select count(*)::text from operations.source_fence";
+    assert_eq!(fetching.texts(fences).await, ["0"]);
     for seed in 0..6 {
         for _ in 0..3 {
             fetching.begin().await;

@@ -73,7 +73,7 @@ impl Road {
             store: &self.store,
             landing: &self.faulty_landing,
             sender: &self.senders.fetch,
-            locks: &self.locks,
+            locks: &self.faulty_locks,
             client: self.client.as_ref(),
             surroundings: &self.surroundings,
             private_networks: &self.private_networks,

@@ -147,6 +147,15 @@ pub struct SourceFilePage {
     pub next: Option<String>,
 }
 
+/// Runs that were driven on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RunsDriven {
+    /// How many.
+    pub runs: usize,
+    /// Hand this back as `cursor` to drive more of them on; null when there are none.
+    pub next: Option<String>,
+}
+
 impl From<RunRecord> for RunItem {
     fn from(run: RunRecord) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::sources::{RunPorts, begin_run};
+use millrace_app::sources::{RunPorts, begin_run, drive_runs};
 use millrace_core::definition::SpecKind;
 use millrace_core::{Name, RunId};
 use millrace_store::sources::BeginRun;
@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::auth::Caller;
 use crate::deps::Deps;
-use crate::dto::sources::{RunAccepted, RunDetail, RunItem, RunPage, SourceFilePage};
+use crate::dto::drive::DriveQuery;
+use crate::dto::sources::{RunAccepted, RunDetail, RunItem, RunPage, RunsDriven, SourceFilePage};
 use crate::dto::specs::PageQuery;
 use crate::extract::multipart::hex;
 use crate::extract::query::bad_member;
@@ -149,6 +150,21 @@ pub(crate) async fn list_files(
         let items = entries.into_iter().map(Into::into).collect();
         return Ok(Json(SourceFilePage { items, next }));
     }
+}
+
+/// Has runs gone on with at once that are not over: a page of them a call, the oldest first.
+///
+/// Follow `next` until it is null to drive all of them on.
+#[utoipa::path(post, path = "/api/sources/drive", operation_id = "drive_runs", tag = "sources", params(DriveQuery),
+    responses((status = 202, description = "Driven on.", body = RunsDriven, example = json!({"runs": 1,
+        "next": null}))))]
+pub(crate) async fn drive_open(
+    State(deps): State<Arc<Deps>>,
+    Query(query): Query<DriveQuery>,
+) -> Answer<(StatusCode, Json<RunsDriven>)> {
+    let (runs, next) = drive_runs(&run_ports(&deps), query.cursor).await?;
+    let next = next.map(|sequence| sequence.to_string());
+    Ok((StatusCode::ACCEPTED, Json(RunsDriven { runs, next })))
 }
 
 async fn expect_source(deps: &Deps, name: &Name) -> Answer<()> {

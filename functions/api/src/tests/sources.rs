@@ -1,12 +1,12 @@
 use http::StatusCode;
 use millrace_core::message::Queue;
 use millrace_core::principal::Scope;
-use millrace_store::Value as SqlValue;
+use millrace_store::{Rows, Statement, Value as SqlValue};
 use serde_json::{Value, json};
 
 use super::support::{api, api_for, api_without_database, failure, json as answer, nothing, request};
 use axum::body::Body;
-use millrace_core::failure::FailureKind;
+use millrace_core::failure::{Failure, FailureKind};
 
 const RUN: &str = "01859000-0000-7000-8000-000000000000";
 
@@ -18,14 +18,12 @@ fn source() -> Value {
 
 #[tokio::test]
 async fn a_run_is_begun_with_its_message_before_and_behind_the_commit() {
-    let api = api(|statement| {
-        assert!(
-            statement.text.contains("operations.begin_run"),
-            "{}",
-            statement.text
-        );
-        answer(&json!({"outcome": "created", "run_id": RUN}))
-    });
+    let api = api(
+        |statement| match statement.text.contains("operations.begin_run") {
+            true => answer(&json!({"outcome": "created", "run_id": RUN})),
+            false => is_there(statement, true),
+        },
+    );
     let request = request("POST", "/api/sources/accounts/run").header("idempotency-key", "tonight");
     let read = api.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(read.status, StatusCode::ACCEPTED);
@@ -51,7 +49,12 @@ async fn what_cannot_be_begun_is_told() {
             "idempotency_key_reused",
         ),
     ] {
-        let api = api(move |_| answer(&json!({"outcome": outcome})));
+        let api = api(
+            move |statement| match statement.text.contains("operations.begin_run") {
+                true => answer(&json!({"outcome": outcome})),
+                false => is_there(statement, true),
+            },
+        );
         let read = api
             .send(request("POST", "/api/sources/a/run").body(Body::empty()).unwrap())
             .await;
@@ -62,6 +65,39 @@ async fn what_cannot_be_begun_is_told() {
         .send(request("POST", "/api/sources/a/run").body(Body::empty()).unwrap())
         .await;
     assert_eq!(read.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// The answer to whether the source is there.
+fn is_there(statement: &Statement, is_there: bool) -> Result<Rows, Failure> {
+    assert!(statement.text.contains("select exists"), "{}", statement.text);
+    Ok(Rows {
+        rows: vec![vec![SqlValue::Bool(is_there)]],
+    })
+}
+
+#[tokio::test]
+async fn a_source_that_is_none_leaves_nothing_behind() {
+    let api = api(|statement| is_there(statement, false));
+    let read = api
+        .send(request("POST", "/api/sources/a/run").body(Body::empty()).unwrap())
+        .await;
+    assert_eq!((read.status, read.code()), (StatusCode::NOT_FOUND, "not_found"));
+    assert_eq!(api.messages.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn open_runs_are_driven_on_by_page() {
+    let api = api(|statement| {
+        assert!(statement.text.contains("state in ('queued', 'running')"));
+        answer(&json!([7, "accounts", RUN]))
+    });
+    let read = api.post("/api/sources/drive?cursor=3", &json!({})).await;
+    assert_eq!(
+        (read.status, read.body),
+        (StatusCode::ACCEPTED, json!({"runs": 1, "next": null}))
+    );
+    assert_eq!(api.bound("after"), [SqlValue::Long(3)]);
+    assert_eq!(api.messages.lock().unwrap()[0].0, Queue::Fetch);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ use crate::status::Status;
 pub(super) const SOURCE: &str = "example_source";
 const RUN_PATIENCE: Duration = Duration::from_secs(120);
 const ASK_EVERY: Duration = Duration::from_millis(150);
+/// How long after a run that was skipped the next one begins.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Makes the source's spec if it is not there, runs it, waits until what it fetched is through, and shows the run.
 ///
@@ -24,18 +26,7 @@ const ASK_EVERY: Duration = Duration::from_millis(150);
 /// When the API does not answer as it must, or a listed file is not held afterwards.
 pub(super) fn run(api: &Api, status: &Status) -> anyhow::Result<()> {
     let source = create(api, status)?;
-    let begun = api.post(&format!("/api/sources/{source}/run"), &json!({}))?;
-    ensure!(
-        begun.status.as_u16() == 202,
-        "POST /api/sources/{source}/run: {} {}",
-        begun.status,
-        begun.body
-    );
-    let run_id = begun.json()["run_id"]
-        .as_str()
-        .context("the answer has no run_id")?
-        .to_owned();
-    let run = wait_over(api, &format!("/api/sources/{source}/runs/{run_id}"))?;
+    let run = wait_completed(api, &source)?;
     let files = run["files"].as_array().cloned().unwrap_or_default();
     for file in &files {
         ensure!(
@@ -108,17 +99,38 @@ fn create(api: &Api, status: &Status) -> anyhow::Result<String> {
     bail!("the source's name stands for another source")
 }
 
-fn wait_over(api: &Api, path: &str) -> anyhow::Result<Value> {
+/// Runs the source to its end. One that is skipped says that another one is on its way, and has that driven on: once it
+/// is over, the next one goes through.
+fn wait_completed(api: &Api, source: &str) -> anyhow::Result<Value> {
     let begin = Instant::now();
+    let mut path = begin_run(api, source)?;
     loop {
-        let run = api.get(path)?;
+        let run = api.get(&path)?;
         match run["state"].as_str().unwrap_or_default() {
             "completed" => return Ok(run),
-            "failed" | "skipped" => bail!("the run did not go well: {}", run["error"]),
+            "failed" => bail!("the run did not go well: {}", run["error"]),
             state if begin.elapsed() > RUN_PATIENCE => {
                 bail!("the run is still {state}: see cargo local logs nightly-fetcher")
+            }
+            "skipped" => {
+                pause(AGAIN_AFTER);
+                path = begin_run(api, source)?;
             }
             _ => pause(ASK_EVERY),
         }
     }
+}
+
+/// Begins a run; the path by which it is followed.
+fn begin_run(api: &Api, source: &str) -> anyhow::Result<String> {
+    let begun = api.post(&format!("/api/sources/{source}/run"), &json!({}))?;
+    ensure!(
+        begun.status.as_u16() == 202,
+        "POST /api/sources/{source}/run: {} {}",
+        begun.status,
+        begun.body
+    );
+    let answer = begun.json();
+    let run_id = answer["run_id"].as_str().context("the answer has no run_id")?;
+    Ok(format!("/api/sources/{source}/runs/{run_id}"))
 }

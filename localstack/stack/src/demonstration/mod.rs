@@ -25,14 +25,29 @@ const FILE: &str = "attendance-2024-01.csv";
 const DOCUMENT_FILE: &str = "attendance-by-district.pdf";
 const ROW_ERRORS_SHOWN: usize = 8;
 
-/// Has the API drive on every file that is not at its end, from the facts in the database.
+/// Has the API drive on every run, file and document that is not at its end, from the facts in the database.
 ///
 /// # Errors
 /// When the API does not answer as it must.
 pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
     let api = Api::new(status)?;
     api.wait_healthy()?;
-    let (mut path, mut files) = ("/ingestion/drive".to_owned(), 0);
+    for (route, what) in [
+        ("/api/sources/drive", "runs"),
+        ("/ingestion/drive", "files"),
+        ("/api/documents/drive", "documents"),
+    ] {
+        let count = drive(&api, route, what)?;
+        if count > 0 {
+            screen::step(&format!("{count} open {what} were driven on"));
+        }
+    }
+    Ok(())
+}
+
+/// Follows a route that drives on page by page; answers how many there were.
+fn drive(api: &Api, route: &str, what: &str) -> anyhow::Result<u64> {
+    let (mut path, mut count) = (route.to_owned(), 0);
     loop {
         let driven = api.post(&path, &json!({}))?;
         ensure!(
@@ -42,27 +57,10 @@ pub(crate) fn drive_open_files(status: &Status) -> anyhow::Result<()> {
             driven.body
         );
         let page = driven.json();
-        files += page["files"].as_u64().unwrap_or(0);
+        count += page[what].as_u64().unwrap_or(0);
         match page["next"].as_str() {
-            Some(next) => path = format!("/ingestion/drive?cursor={next}"),
-            None => break,
-        }
-    }
-    if files > 0 {
-        screen::step(&format!("{files} open files were driven on"));
-    }
-    let mut path = "/api/documents/drive".to_owned();
-    loop {
-        let driven = api.post(&path, &json!({}))?;
-        ensure!(
-            driven.status.is_success(),
-            "POST {path}: {} {}",
-            driven.status,
-            driven.body
-        );
-        match driven.json()["next"].as_str() {
-            Some(next) => path = format!("/api/documents/drive?cursor={next}"),
-            None => return Ok(()),
+            Some(next) => path = format!("{route}?cursor={next}"),
+            None => return Ok(count),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Found, MAX_LIST_BYTES, MAX_LISTED_FILES};
 use crate::date::DateFormat;
 use crate::problem::{FetchProblem, FetchRule};
 
-/// The most links of a page that are looked at.
+/// The most links of a page.
 const MAX_LINKS: usize = 100_000;
 
 /// What a page holds that matters.
@@ -20,6 +20,7 @@ const MAX_LINKS: usize = 100_000;
 struct Page {
     base: Option<String>,
     links: Vec<String>,
+    has_more: bool,
 }
 
 /// Files whose whole address matches the pattern; its group `date` is the date, its group `name`, where there is one,
@@ -71,10 +72,9 @@ fn links(bytes: &[u8]) -> Result<Page, FetchProblem> {
     let memory = usize::try_from(MAX_LIST_BYTES).unwrap_or(usize::MAX);
     let links = element!("a[href]", move |element| {
         let mut page = of_link.borrow_mut();
-        if let Some(href) = element
-            .get_attribute("href")
-            .filter(|_| page.links.len() < MAX_LINKS)
-        {
+        if page.links.len() == MAX_LINKS {
+            page.has_more = true;
+        } else if let Some(href) = element.get_attribute("href") {
             page.links.push(unescaped(&href));
         }
         Ok(())
@@ -97,7 +97,12 @@ fn links(bytes: &[u8]) -> Result<Page, FetchProblem> {
     let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
     rewriter.write(bytes).map_err(unreadable)?;
     rewriter.end().map_err(unreadable)?;
-    Ok(page.take())
+    let page = page.take();
+    if page.has_more {
+        let message = format!("the page has more than {MAX_LINKS} links");
+        return Err(FetchProblem::new(FetchRule::BadList, message));
+    }
+    Ok(page)
 }
 
 /// An attribute's text without the character references that addresses have.

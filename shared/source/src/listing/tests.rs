@@ -97,6 +97,30 @@ fn one_address_is_one_file_and_one_name_is_one_address() {
 }
 
 #[test]
+fn addresses_that_differ_in_the_scheme_alone_stay_apart() {
+    let page = "<a href=https://a.org/accounts-2024-01-01.csv>x</a><a href=http://a.org/accounts-2024-01-01.csv>x</a>";
+    let files = read(&html(ACCOUNTS, "YYYY-MM-DD"), &base(), page.as_bytes()).unwrap();
+    assert_eq!(
+        names(&files),
+        [
+            "http://a.org/accounts-2024-01-01.csv",
+            "https://a.org/accounts-2024-01-01.csv"
+        ]
+    );
+}
+
+#[test]
+fn links_behind_the_most_that_are_read_are_not_dropped_in_silence() {
+    let page = |links: usize| {
+        let mut page = "<a href=x>x</a>".repeat(links - 1);
+        page.push_str("<a href=accounts-2024-01-01.csv>x</a>");
+        read(&html(ACCOUNTS, "YYYY-MM-DD"), &base(), page.as_bytes())
+    };
+    assert_eq!(page(100_000).unwrap().len(), 1);
+    assert_eq!(page(100_001).unwrap_err().rule, FetchRule::BadList);
+}
+
+#[test]
 fn a_page_without_files_is_a_problem() {
     for page in [
         "",

@@ -100,6 +100,18 @@ fn everything_that_is_wrong_is_told_with_its_place() {
     }
 }
 
+/// What is larger is refused by csv-ingest (`MAX_FILE_BYTES` there), so it is not fetched either.
+#[test]
+fn no_source_asks_for_files_that_are_not_taken() {
+    let limited = |bytes: u64| {
+        let mut body = body();
+        body["max_file_bytes"] = json!(bytes);
+        codes(&body)
+    };
+    assert_eq!(limited(5 << 30), []);
+    assert_eq!(limited((5 << 30) + 1)[0].0, "/max_file_bytes");
+}
+
 #[test]
 fn members_of_the_other_kind_are_told() {
     let mut mixed = body();

@@ -121,6 +121,29 @@ impl Store {
         self.json(statement).await
     }
 
+    /// Whether there is a source of this name.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn has_source(&self, source: &Name) -> Result<bool, Failure> {
+        let text =
+            "select exists (select from spec.spec where kind = 'source' and name = cast(:source as text))";
+        let statement = Statement::new(text).bind("source", source.as_str());
+        self.is_true(statement).await
+    }
+
+    /// Runs for which something is still to be done, the oldest first, behind a number: their numbers, sources and ids.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_open_runs(&self, after: i64, limit: u32) -> Result<Vec<(i64, Name, RunId)>, Failure> {
+        let text = "select jsonb_build_array(sequence, source, run_id)::text from operations.run \
+             where state in ('queued', 'running') and sequence > cast(:after as bigint) \
+             order by sequence limit cast(:limit as integer)";
+        let statement = Statement::new(text).bind("after", after).bind("limit", limit);
+        self.json_list(statement).await
+    }
+
     /// Runs of a source, the newest first.
     ///
     /// # Errors

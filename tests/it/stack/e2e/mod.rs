@@ -8,6 +8,7 @@ mod known_answers;
 mod limits;
 mod road;
 mod rows;
+mod sources;
 mod system_message;
 mod versions;
 

@@ -3,113 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use millrace_tests::stack::{
-    Api, AttendanceSpecs, Model, Row, Stack, csv, random_rows, unique, wait_for, wait_until,
-};
-use millrace_tests::{Random, specs};
+use millrace_tests::Random;
+use millrace_tests::stack::{Stack, random_rows, wait_until};
 use serde_json::{Value, json};
 
 use super::{SETTLED_WITHIN, dead_letters, seed};
+use crate::stack::site::Site;
 
-/// A site of the stack's source server, and the source that lists it.
-struct Site<'a> {
-    stack: &'a Stack,
-    api: Api,
-    specs: AttendanceSpecs,
-    source: String,
-    http: reqwest::Client,
-    files: Vec<Value>,
-    model: Model,
-}
-
-impl<'a> Site<'a> {
-    async fn new(stack: &'a Stack, stem: &str) -> Self {
-        let api = stack.api();
-        stack.controls().clear_faults().await;
-        stack.controls().release_all().await;
-        let attendance = AttendanceSpecs::create(&api, stem).await;
-        attendance.send_schools(&api, 8).await;
-        let source = unique(stem);
-        let list = format!("{}/sites/{source}/", stack.source_url);
-        let mut body = specs::source(&source, &list, &attendance.attendance);
-        body["content"] = json!({"begins_with": "date,"});
-        body["max_file_bytes"] = json!(200_000);
-        body["environment"] = json!({"private_addresses": true, "plain_http": true});
-        api.create_spec(&body).await;
-        Self {
-            stack,
-            api,
-            specs: attendance,
-            source,
-            http: reqwest::Client::new(),
-            files: Vec::new(),
-            model: Model::default(),
-        }
-    }
-
-    /// Lists a file; the model has its rows unless it is never to come in.
-    fn add(&mut self, number: usize, rows: &[Row], fault: &Value) {
-        let name = format!("f{number}-2024-01-{:02}.csv", number % 28 + 1);
-        self.model.set(&name, rows);
-        self.files
-            .push(json!({"name": name, "published": "2024-01-01", "content": csv(rows), "fault": fault}));
-    }
-
-    async fn publish(&self) {
-        let url = format!("{}/_control/sites/{}", self.stack.source_url, self.source);
-        let body = json!({"files": self.files}).to_string();
-        let answer = self.http.put(&url).body(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{url}");
-    }
-
-    fn path(&self, rest: &str) -> String {
-        format!("/api/sources/{}/{rest}", self.source)
-    }
-
-    async fn begin(&self) -> String {
-        let answer = self.api.post(&self.path("run"), &json!({})).await;
-        answer.expect(202)["run_id"].as_str().unwrap().to_owned()
-    }
-
-    async fn over(&self, run_id: &str) -> Value {
-        let path = self.path(&format!("runs/{run_id}"));
-        wait_for("a run", SETTLED_WITHIN, || async {
-            let run = self.api.get(&path).await;
-            let is_over = run.status == 200 && !["queued", "running"].contains(&run.body["state"].as_str()?);
-            is_over.then_some(run.body)
-        })
-        .await
-    }
-
-    async fn registry(&self) -> Vec<Value> {
-        let page = self.api.get(&self.path("files?limit=1000")).await;
-        page.expect(200)["items"].as_array().unwrap().clone()
-    }
-
-    /// Every file of the registry is through, and readers see what the files hold, each once.
-    async fn assert_exact(&self) {
-        for entry in self.registry().await {
-            assert_eq!(entry["state"], "held", "{entry}");
-            assert_eq!(entry["error"], Value::Null, "{entry}");
-            let file = self
-                .api
-                .settled(entry["file_id"].as_str().unwrap(), SETTLED_WITHIN)
-                .await;
-            assert_eq!(file["status"], "Ready_to_archive", "{file}");
-        }
-        assert_eq!(self.registry().await.len(), self.files.len());
-        self.model.assert_served(&self.api, &self.specs.by_school).await;
-        let versions = format!(
-            "select count(*) from ingestion.file_tracker where ingestion_name = '{}'",
-            self.specs.attendance
-        );
-        let versions = self.stack.sql().await.number(&versions).await;
-        assert_eq!(
-            usize::try_from(versions).unwrap(),
-            self.files.len(),
-            "file versions"
-        );
-    }
+/// A site without faults from tests before.
+async fn new_site<'a>(stack: &'a Stack, stem: &str) -> Site<'a> {
+    stack.controls().clear_faults().await;
+    stack.controls().release_all().await;
+    Site::new(stack, stem).await
 }
 
 #[tokio::test]
@@ -119,7 +24,7 @@ async fn faults_a_source_fails_in_every_way_and_the_registry_says_how() {
         return;
     };
     let mut random = seed(71);
-    let mut site = Site::new(&stack, "failing").await;
+    let mut site = new_site(&stack, "failing").await;
     let metadata = "http://169.254.169.254/latest/meta-data/";
     let faults = [
         (json!({"kind": "status", "status": 500}), "server_error"),
@@ -192,12 +97,12 @@ async fn faults_two_runs_at_once_fetch_every_file_once() {
         return;
     };
     let mut random = seed(72);
-    let mut site = Site::new(&stack, "twice").await;
+    let mut site = new_site(&stack, "twice").await;
     for number in 0..8 {
         site.add(
             number,
             &random_rows(&mut random, 40),
-            &json!({"kind": "slow", "ms": 60}),
+            &json!({"kind": "slow", "ms": 250}),
         );
     }
     site.publish().await;
@@ -226,17 +131,19 @@ async fn faults_two_runs_at_once_fetch_every_file_once() {
 
 /// How many sources are worked on, and killed, at once.
 const KILLED_AT_ONCE: usize = 4;
-/// Kills between download and registration.
+/// Kills between download and registration. Those behind the registration, before the worker knows of it, come on top.
 const KILLS: u64 = 30;
+/// Of a hundred holds, those that are behind the registration.
+const BEHIND_PERCENT: usize = 20;
+const KILLS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Holds the registration of a file of each source, kills whoever waits for it, and lets the calls go on or cuts them;
 /// says how many were killed there.
-async fn kill_between(sites: &[Site<'_>], random: &mut Random) -> u64 {
+async fn kill_at(sites: &[Site<'_>], at: &str, random: &mut Random) -> u64 {
     let stack = sites[0].stack;
-    let at = *random.one_of(&["before", "after_commit"]);
     let all = sites.len() as u64;
     let hold = stack.controls().hold("operations.settle_fetch", at, all).await;
-    // A run that begins while a killed worker's lease lasts is skipped, so there are some.
+    // A run that begins while another one is on its way is skipped, and has that driven on.
     for _ in 0..4 {
         for site in sites {
             site.begin().await;
@@ -264,7 +171,7 @@ async fn faults_kills_between_download_and_registration_register_every_file_once
     dead_letters(&stack, &emulator);
     let mut sites = Vec::new();
     for number in 0..KILLED_AT_ONCE {
-        let mut site = Site::new(&stack, &format!("killed{number}")).await;
+        let mut site = new_site(&stack, &format!("killed{number}")).await;
         for file in 0..12 {
             site.add(file, &random_rows(&mut random, 30), &Value::Null);
         }
@@ -272,12 +179,19 @@ async fn faults_kills_between_download_and_registration_register_every_file_once
         sites.push(site);
     }
     let begin = Instant::now();
-    let mut kills = 0;
+    let (mut between, mut behind) = (0, 0);
     // Every run goes on where the one before died: held files are asked for on a condition and settled too.
-    while kills < KILLS && begin.elapsed() < Duration::from_secs(240) {
-        kills += kill_between(&sites, &mut random).await;
+    while between < KILLS && begin.elapsed() < KILLS_WITHIN {
+        if random.happens(BEHIND_PERCENT * 10) {
+            behind += kill_at(&sites, "after_commit", &mut random).await;
+        } else {
+            between += kill_at(&sites, "before", &mut random).await;
+        }
     }
-    println!("{kills} kills in {:.0?}", begin.elapsed());
+    println!(
+        "{between} kills between download and registration, {behind} behind it, in {:.0?}",
+        begin.elapsed()
+    );
     stack.controls().release_all().await;
     for site in &sites {
         // What a killed worker leaves is gone on with by its message; one more run asks for what was given up.
@@ -295,8 +209,8 @@ async fn faults_kills_between_download_and_registration_register_every_file_once
     }
     println!("exact after {:.0?}", begin.elapsed());
     assert!(
-        kills >= KILLS,
-        "only {kills} kills: the point is not reached any more"
+        between >= KILLS,
+        "only {between} kills: the point is not reached any more"
     );
     let given_up = dead_letters(&stack, &emulator);
     assert_eq!(given_up, Vec::<String>::new());
