@@ -125,6 +125,9 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::SpecsWrite, handler!(specs::create))
             .takes(Takes::Json)
             .problems(&[409, 422]),
+        scoped(Scope::SpecsRead, handler!(specs::validate))
+            .takes(Takes::Json)
+            .problems(&[422]),
         scoped(Scope::SpecsRead, handler!(specs::list)),
         scoped(Scope::SpecsRead, handler!(specs::read)),
         sends(handler!(uploads::open))

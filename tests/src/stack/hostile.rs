@@ -76,7 +76,7 @@ fn foreign() -> Vec<Named> {
         text.encode_utf16().flat_map(order).collect()
     };
     let text = format!("{HEADER}{GOOD}");
-    let with_mark = |mark: [u8; 2], big, more: &[u8]| [&mark[..], &utf16(&text, big), more].concat();
+    let with_mark = |mark: [u8; 2], big, row: &[u8]| [&mark[..], &utf16(HEADER, big), row].concat();
     // "a" through gzip, and that through gzip once more: only the first bytes matter.
     let gzip = [
         0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b, 4, 0, 0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0,

@@ -35,30 +35,108 @@ impl SpecCreated {
     /// The answer for a definition.
     #[must_use]
     pub fn new(definition: &Definition, version: u32, message: &str) -> Self {
-        let (kind, name, key, outputs) = match definition {
-            Definition::Dimension(dimension) => {
-                let key = dimension.key.iter().map(ToString::to_string).collect();
-                (SpecKind::Dimension, &dimension.name, Some(key), None)
-            }
-            Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
-            Definition::Source(source) => (SpecKind::Source, &source.name, None, None),
-            Definition::Dataset(dataset) => {
-                let outputs = dataset
-                    .outputs
-                    .iter()
-                    .map(|output| output.name.to_string())
-                    .collect();
-                (SpecKind::Dataset, &dataset.name, None, Some(outputs))
-            }
-        };
+        let Description {
+            kind,
+            name,
+            key,
+            outputs,
+        } = describe(definition);
         Self {
             kind,
-            name: name.to_string(),
+            name,
             version,
             key,
             outputs,
             message: message.to_owned(),
         }
+    }
+}
+
+/// A spec that could be created as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpecValid {
+    /// Its kind.
+    #[schema(value_type = String, example = "dimension")]
+    pub kind: SpecKind,
+    /// Its name.
+    #[schema(example = "dimension_school")]
+    pub name: String,
+    /// What makes a row unique, for a dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Vec<String>>,
+    /// What would be served, for a dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<String>>,
+    /// What stands under the name now.
+    pub stored: Stored,
+}
+
+/// What stands under a spec's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stored {
+    /// Nothing of this very name: it could be created.
+    Absent,
+    /// The very same spec: creating it again changes nothing.
+    Identical,
+    /// Another one: creating it is refused.
+    Different,
+}
+
+impl SpecValid {
+    /// The answer for a definition whose body was posted, beside what is stored.
+    #[must_use]
+    pub fn new(definition: &Definition, body: &Value, stored: Option<&SpecRecord>) -> Self {
+        let Description {
+            kind,
+            name,
+            key,
+            outputs,
+        } = describe(definition);
+        Self {
+            kind,
+            name,
+            key,
+            outputs,
+            stored: match stored {
+                None => Stored::Absent,
+                Some(stored) if stored.body == *body => Stored::Identical,
+                Some(_) => Stored::Different,
+            },
+        }
+    }
+}
+
+/// What answers say of a definition.
+struct Description {
+    kind: SpecKind,
+    name: String,
+    key: Option<Vec<String>>,
+    outputs: Option<Vec<String>>,
+}
+
+fn describe(definition: &Definition) -> Description {
+    let (kind, name, key, outputs) = match definition {
+        Definition::Dimension(dimension) => {
+            let key = dimension.key.iter().map(ToString::to_string).collect();
+            (SpecKind::Dimension, &dimension.name, Some(key), None)
+        }
+        Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
+        Definition::Source(source) => (SpecKind::Source, &source.name, None, None),
+        Definition::Dataset(dataset) => {
+            let outputs = dataset
+                .outputs
+                .iter()
+                .map(|output| output.name.to_string())
+                .collect();
+            (SpecKind::Dataset, &dataset.name, None, Some(outputs))
+        }
+    };
+    Description {
+        kind,
+        name: name.to_string(),
+        key,
+        outputs,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Specs: create, list, read.
+//! Specs: create, validate, list, read.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::deps::Deps;
-use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecPage};
+use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecPage, SpecValid};
 use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
@@ -50,6 +50,22 @@ pub(crate) async fn create(
     };
     send_contributions(&deps, &definition, 0).await?;
     Ok((status, Json(SpecCreated::new(&definition, version, message))))
+}
+
+/// Checks a spec as creating it would, and saves nothing.
+#[utoipa::path(post, path = "/spec/{kind}/validate", operation_id = "validate_spec", tag = "specs",
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
+    request_body(content = Object, description = "A spec in the seed's shape."),
+    responses((status = 200, description = "The spec keeps every rule.", body = SpecValid, example = json!({
+        "kind": "dimension", "name": "dimension_school", "key": ["school_id"], "stored": "absent"}))))]
+pub(crate) async fn validate(
+    State(deps): State<Arc<Deps>>,
+    KindInPath(kind): KindInPath,
+    body: JsonBody<Value>,
+) -> Answer<Json<SpecValid>> {
+    let definition = compile_spec(&deps.store, kind, &body.value).await?;
+    let stored = deps.store.load_spec(kind, definition.name()).await?;
+    Ok(Json(SpecValid::new(&definition, &body.value, stored.as_ref())))
 }
 
 /// A dataset takes in the files that its event has already: their messages are written with the spec, and the status

@@ -112,6 +112,40 @@ async fn the_same_spec_is_there_and_another_is_a_conflict() {
     assert_eq!((read.status, read.code()), (StatusCode::CONFLICT, "name_taken"));
 }
 
+/// Nothing is written or sent, whatever is stored.
+#[tokio::test]
+async fn a_spec_is_checked_without_being_saved() {
+    let mut other = event();
+    other["input"]["properties"]["event"]["items"]["required"] = json!([]);
+    for (stored, expected) in [
+        (None, "absent"),
+        (Some(event()), "identical"),
+        (Some(other), "different"),
+    ] {
+        let api = api(move |statement| match is(statement, "spec.create_spec") {
+            true => panic!("a spec is saved"),
+            false => stored.as_ref().map_or_else(nothing, |body| {
+                json(
+                    &json!({"kind": "event", "name": "event_x", "version": 1, "created_by": "demo",
+                    "created_at": "2023-01-08T12:00:00Z", "body": body}),
+                )
+            }),
+        });
+        let read = api.post("/spec/event/validate", &event()).await;
+        assert_eq!(read.status, StatusCode::OK, "{}", read.body);
+        assert_eq!(
+            read.body,
+            json!({"kind": "event", "name": "event_x", "stored": expected})
+        );
+        assert!(api.messages.lock().unwrap().is_empty());
+    }
+    let mut bad = event();
+    bad["event_name"] = json!("1x");
+    let read = api(|_| nothing()).post("/spec/event/validate", &bad).await;
+    assert_eq!(read.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(read.body["errors"][0]["pointer"], "/event_name");
+}
+
 #[tokio::test]
 async fn a_bad_spec_answers_every_problem_with_its_pointer() {
     let mut body = event();
