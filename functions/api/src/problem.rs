@@ -223,12 +223,20 @@ impl From<Failure> for Problem {
     }
 }
 
+/// The detail of a problem with so many errors.
+pub(crate) fn rules_are_broken(count: usize) -> String {
+    match count {
+        1 => "1 rule is broken".to_owned(),
+        _ => format!("{count} rules are broken"),
+    }
+}
+
 impl From<SpecErrors> for Problem {
     fn from(errors: SpecErrors) -> Self {
         let errors = errors.into_errors();
         let detail = match &errors[..] {
             [only] => only.message.clone(),
-            all => format!("{} rules are broken", all.len()),
+            all => rules_are_broken(all.len()),
         };
         let problem = Self::invalid("invalid_spec", detail);
         errors.into_iter().fold(problem, |problem, error| {

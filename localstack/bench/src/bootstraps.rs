@@ -1,11 +1,13 @@
 //! Cold starts and warm answers of the functions, as ratios to a hello-world function of the same build.
 //!
 //! A round has a share of the cold runs and one warm run for every event of every function, the yardstick first. Of a
-//! warm run the first twentieth is left out.
+//! warm run the first twentieth is left out. The harness, its stand-in for AWS and the function share one core: whether a
+//! wake-up crosses cores is chance otherwise, and makes two and a half of one.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::functions::{Case, Subject, environment, hello, product};
 use crate::options::Effort;
@@ -37,6 +39,7 @@ struct Measured {
 /// # Errors
 /// When a function fails or answers otherwise than its event expects.
 pub fn run(binaries: &Path, template: &str, effort: &Effort) -> anyhow::Result<Vec<Row>> {
+    let _core = OneCore::pin().context("keeping to one core")?;
     let stub = Stub::start().context("starting the stand-in for AWS")?;
     let variables = environment(template, &stub.url)?;
     let mut all = measured(hello(), binaries);
@@ -68,6 +71,27 @@ pub fn run(binaries: &Path, template: &str, effort: &Effort) -> anyhow::Result<V
         }
     }
     Ok(rows(&all))
+}
+
+/// This thread, and the threads and processes that it starts, keep to one core while this is held.
+struct OneCore(CpuSet);
+
+impl OneCore {
+    fn pin() -> rustix::io::Result<Self> {
+        let before = sched_getaffinity(None)?;
+        let first = (0..CpuSet::MAX_CPU).find(|core| before.is_set(*core));
+        let mut one = CpuSet::new();
+        one.set(first.unwrap_or(0));
+        sched_setaffinity(None, &one)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for OneCore {
+    fn drop(&mut self) {
+        // Whoever cannot go back to all cores measures the rest on one, for both sides of every ratio.
+        let _ = sched_setaffinity(None, &self.0);
+    }
 }
 
 fn measured(subject: Subject, binaries: &Path) -> Vec<Measured> {

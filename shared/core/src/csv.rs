@@ -161,8 +161,15 @@ impl NumberFormat {
     #[must_use]
     pub fn plain(self, cell: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(cell).ok()?;
-        let mark = self.decimal_mark.unwrap_or('.');
-        let (whole, decimals) = match text.split_once(mark) {
+        // Points between groups leave none for decimals.
+        let mark = match self {
+            Self {
+                group_mark: Some('.'),
+                decimal_mark: None,
+            } => None,
+            _ => Some(self.decimal_mark.unwrap_or('.')),
+        };
+        let (whole, decimals) = match mark.and_then(|mark| text.split_once(mark)) {
             Some((whole, decimals)) => (whole, Some(decimals)),
             None => (text, None),
         };
@@ -174,7 +181,7 @@ impl NumberFormat {
         plain.extend(self.ungroup(whole)?);
         if let Some(decimals) = decimals {
             // Another point, or a group in the decimals, is left to whoever reads the plain number.
-            if decimals.contains('.') && mark != '.' {
+            if decimals.contains('.') && mark != Some('.') {
                 return None;
             }
             plain.push(b'.');
@@ -237,6 +244,12 @@ mod tests {
         assert_eq!(plain(german, "1.234,5").as_deref(), Some("1234.5"));
         assert_eq!(plain(german, "0,25").as_deref(), Some("0.25"));
         assert_eq!(plain(german, "1.5"), None);
+        let points = NumberFormat {
+            group_mark: Some('.'),
+            decimal_mark: None,
+        };
+        assert_eq!(plain(points, "-1.000.000").as_deref(), Some("-1000000"));
+        assert_eq!(plain(points, "1.5"), None);
         let comma_alone = NumberFormat {
             group_mark: None,
             decimal_mark: Some(','),

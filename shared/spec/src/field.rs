@@ -96,10 +96,11 @@ fn read_number_format(
         decimal_mark: mark("decimalMark", field_type == FieldType::Decimal),
     };
     // Without a mark of their own, decimals stand behind the point.
-    if format
-        .group_mark
-        .is_some_and(|mark| mark == format.decimal_mark.unwrap_or('.'))
-    {
+    let decimal_mark = match field_type {
+        FieldType::Decimal => format.decimal_mark.or(Some('.')),
+        _ => None,
+    };
+    if format.group_mark.is_some() && format.group_mark == decimal_mark {
         let message = "stands before the decimals as well";
         problems.add(&at.member("groupMark"), "ambiguous_mark", message);
     }

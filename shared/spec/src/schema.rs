@@ -99,6 +99,10 @@ fn note(error: &ValidationError<'_>, problems: &mut Problems) {
             let name = error.instance().as_str().unwrap_or_default();
             problems.add(&at.member(name), "bad_name", bad_name(name));
         }
+        ValidationErrorKind::Pattern { .. } if error.instance_path().as_str() == "/csv/delimiter" => {
+            let message = "is no tab and no single visible ASCII character beside letters, digits and quotes";
+            problems.add(&at, "bad_delimiter", message);
+        }
         ValidationErrorKind::Pattern { .. } => {
             let name = error.instance().as_str().unwrap_or_default();
             problems.add(&at, "bad_name", bad_name(name));
@@ -107,7 +111,7 @@ fn note(error: &ValidationError<'_>, problems: &mut Problems) {
     }
 }
 
-/// Only names have patterns in the schemas, and they are those of [`millrace_core::Name`].
+/// All other patterns in the schemas are those of names: those of [`millrace_core::Name`].
 fn bad_name(name: &str) -> String {
     match millrace_core::Name::parse(name) {
         Err(error) => format!("{}: {error}", quoted(name)),

@@ -105,6 +105,8 @@ pub struct FileCheck {
     /// Texts that mean an empty cell.
     null_values: Vec<Box<[u8]>>,
     fills_short_rows: bool,
+    /// Cells behind the columns that may hold anything.
+    free_cells: usize,
     /// Fields that the file has no column for.
     absent: Vec<(usize, FieldType)>,
     block: Block,
@@ -157,6 +159,7 @@ impl FileCheck {
             scanner: Scanner::new(header.dialect, limits.record_bytes, start.line),
             quote: header.dialect.quote,
             null_values: null_values.collect(),
+            free_cells: header.free_cells,
             fills_short_rows: csv.short_rows == ShortRows::Fill,
             absent: absent.collect(),
             block: Block::default(),
@@ -254,7 +257,7 @@ impl FileCheck {
             count if count < columns => self.fills_short_rows,
             count if count > columns => {
                 let mut cells = cell::each(self.scanner.data(), record, cells);
-                cells.all(|(index, cell)| index < columns || cell.is_empty())
+                cells.all(|(index, cell)| index < columns + self.free_cells || cell.is_empty())
             }
             _ => true,
         }

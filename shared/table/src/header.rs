@@ -28,6 +28,8 @@ pub struct FileFormat<'a> {
 pub struct Header {
     /// For each column of the file, the index of its field in the spec; none where it is read over.
     pub columns: Vec<Option<usize>>,
+    /// Cells behind the columns that may hold anything: those of columns without a name, where unknown ones are read over.
+    pub free_cells: usize,
     /// Delimiter and quote: as declared, or as the header's names show.
     pub dialect: Dialect,
     /// Offset of the first byte behind the header, mark of byte order included.
@@ -166,12 +168,13 @@ impl Header {
         let Some((_, reading)) = best else {
             return Ok(HeaderRead::NeedMore);
         };
-        let columns = match &reading.names {
+        let (columns, free_cells) = match &reading.names {
             Ok(names) => names.matched(format, reading.line)?,
             Err(errors) => return Err(errors.clone()),
         };
         Ok(HeaderRead::Done(Self {
             columns,
+            free_cells,
             dialect: reading.dialect,
             bytes_used: reading.bytes_used + (bytes.len() - text.len()) as u64,
             lines_used: reading.lines_used,

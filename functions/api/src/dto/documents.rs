@@ -10,7 +10,7 @@ use crate::dto::files::sequence_cursor;
 use crate::dto::kpi::{parse_day, parse_filters, parse_groups};
 use crate::extract::query::bad_member;
 use crate::extract::{QueryMembers, ReadQuery};
-use crate::problem::Problem;
+use crate::problem::{Problem, rules_are_broken};
 
 /// The most characters of a title.
 const MAX_TITLE: usize = 200;
@@ -99,7 +99,7 @@ impl DocumentAsked {
         match (self.query.check(&mut broken), broken.is_empty()) {
             (Some(query), true) => Ok(query),
             _ => {
-                let detail = format!("{} rules are broken", broken.len());
+                let detail = rules_are_broken(broken.len());
                 let problem = Problem::invalid("invalid_document", detail);
                 Err(broken
                     .into_iter()
@@ -198,7 +198,7 @@ pub struct DocumentPageQuery {
     /// Only those in a state: `queued`, `running`, `ready` or `failed`.
     #[param(value_type = Option<String>, example = "failed")]
     pub state: Option<DocumentState>,
-    /// The most items of the page; 200 at most. A page may be shorter and still have a `next`.
+    /// The most items of the page, of which 200 come at most. A page may be shorter and still have a `next`.
     #[param(required = false, minimum = 1, maximum = 10_000, example = 100)]
     pub limit: u32,
     /// The `next` of the page before.

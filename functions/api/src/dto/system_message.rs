@@ -5,7 +5,7 @@ use millrace_app::system_message::{Level, MAX_CHARACTERS, SystemMessage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, rules_are_broken};
 
 /// A message to be shown.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -69,7 +69,7 @@ impl SystemMessageAsked {
 }
 
 fn refusal(broken: Vec<(&str, String)>) -> Problem {
-    let detail = format!("{} rules are broken", broken.len());
+    let detail = rules_are_broken(broken.len());
     let problem = Problem::invalid("invalid_system_message", detail);
     broken.into_iter().fold(problem, |problem, (pointer, message)| {
         problem.at(pointer, "wrong_value", message)

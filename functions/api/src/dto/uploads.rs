@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::extract::CsvForm;
-use crate::problem::Problem;
+use crate::problem::{Problem, rules_are_broken};
 
 /// The most bytes of a file name.
 const MAX_FILE_NAME_BYTES: usize = 200;
@@ -150,7 +150,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
 }
 
 fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
-    let problem = Problem::invalid("invalid_upload", format!("{} rules are broken", broken.len()));
+    let problem = Problem::invalid("invalid_upload", rules_are_broken(broken.len()));
     broken
         .into_iter()
         .fold(problem, |problem, (member, code, message)| {

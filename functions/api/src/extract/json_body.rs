@@ -68,6 +68,11 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
 }
 
 fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    // Serde takes an array for an object's members in their order.
+    if !value.is_object() {
+        let message = "an object is expected";
+        return Err(Problem::invalid("invalid_body", message).at("", "invalid_member", message));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = String::new();
         for segment in error.path() {

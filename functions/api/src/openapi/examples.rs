@@ -17,7 +17,8 @@ pub(super) fn write(document: &mut Value) {
     for kind in KINDS {
         let name = format!("Spec_{}", kind.as_str());
         references.push(json!({"$ref": format!("#/components/schemas/{name}")}));
-        examples[kind.as_str()] = json!({"summary": format!("A {}", kind.as_str()), "value": example(kind)});
+        examples[kind.as_str()] =
+            json!({"summary": format!("Of kind {}", kind.as_str()), "value": example(kind)});
         add_schema(document, &name, millrace_spec::schema(kind));
     }
     let content = json!({"application/json": {"schema": {"oneOf": references}, "examples": examples}});

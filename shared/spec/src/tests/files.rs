@@ -114,6 +114,7 @@ fn what_does_not_go_together_is_named() {
         refused(json!({"a": {"type": "integer", "decimalMark": ","}})),
         one("rule_not_applicable", &at("a/decimalMark"))
     );
+    assert!(check_event(&event(json!({"a": {"type": "integer", "groupMark": "."}}))).is_ok());
     for marks in [
         json!({"type": "number", "groupMark": ",", "decimalMark": ","}),
         json!({"type": "number", "groupMark": "."}),

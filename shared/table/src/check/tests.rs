@@ -230,6 +230,7 @@ proptest! {
 fn a_line_of_ten_megabytes_is_one_rejected_row_in_bounded_memory() {
     let header = Header {
         columns: vec![Some(0), Some(1), Some(2), Some(3)],
+        free_cells: 0,
         dialect: Dialect::default(),
         bytes_used: 10,
         lines_used: 1,
@@ -280,6 +281,7 @@ fn what_cannot_be_used_is_said_before_the_first_row() {
     let mut fields = fields();
     let header = Header {
         columns: vec![Some(0), Some(9)],
+        free_cells: 0,
         dialect: Dialect::default(),
         bytes_used: 0,
         lines_used: 0,
@@ -293,6 +295,7 @@ fn what_cannot_be_used_is_said_before_the_first_row() {
     assert!(matches!(foreign, Err(CheckError::ForeignHeader)));
     let header = Header {
         columns: vec![Some(3)],
+        free_cells: 0,
         dialect: Dialect::default(),
         ..header
     };

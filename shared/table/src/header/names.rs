@@ -68,11 +68,12 @@ impl Names {
         Ok(Self(cells.map(name).collect()))
     }
 
+    /// The columns, and how many cells behind them may hold anything.
     pub(super) fn matched(
         &self,
         format: FileFormat<'_>,
         line: u64,
-    ) -> Result<Vec<Option<usize>>, HeaderErrors> {
+    ) -> Result<(Vec<Option<usize>>, usize), HeaderErrors> {
         let fields = format.fields;
         let mut matching = Matching {
             line,
@@ -84,13 +85,13 @@ impl Names {
             .iter()
             .rposition(|name| !name.is_empty())
             .map_or(0, |last| last + 1);
-        let kept = if matching.may_be_unknown {
-            self.0.len()
+        let free_cells = if matching.may_be_unknown {
+            self.0.len() - named
         } else {
-            named
+            0
         };
-        let mut columns = Vec::with_capacity(kept);
-        for (index, name) in self.0.iter().take(kept).enumerate() {
+        let mut columns = Vec::with_capacity(named);
+        for (index, name) in self.0.iter().take(named).enumerate() {
             let before = self.0[..index].iter().filter(|other| *other == name).count();
             columns.push(matching.column(name, index, before, fields));
         }
@@ -99,8 +100,12 @@ impl Names {
                 matching.missing(field);
             }
         }
+        if matching.errors.is_empty() && columns.iter().all(Option::is_none) {
+            let message = "none of the columns is one of the spec's".to_owned();
+            matching.refuse(Rule::UnknownHeader, "", message);
+        }
         match matching.errors.is_empty() {
-            true => Ok(columns),
+            true => Ok((columns, free_cells)),
             false => Err(HeaderErrors(matching.errors)),
         }
     }

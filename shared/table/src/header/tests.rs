@@ -26,6 +26,7 @@ fn read(bytes: &[u8]) -> Result<HeaderRead, HeaderErrors> {
 fn done(columns: &[usize], bytes_used: u64, lines_used: u64) -> HeaderRead {
     HeaderRead::Done(Header {
         columns: columns.iter().copied().map(Some).collect(),
+        free_cells: 0,
         dialect: Dialect::default(),
         bytes_used,
         lines_used,
@@ -207,7 +208,13 @@ fn columns_that_nobody_names_are_nothing_behind_the_last_one_and_ignored_where_t
     let ignoring = r#"{"unknown_columns":"ignore"}"#;
     assert_eq!(
         columns("id,,day,extra,\n", ignoring).unwrap(),
-        [Some(0), None, Some(2), None, None]
+        [Some(0), None, Some(2), None]
+    );
+    assert_eq!(columns("x,y\n", ignoring).unwrap_err().len(), 2);
+    let nothing_required = PLAIN.replace("true", "false");
+    assert_eq!(
+        read_as("x,y\n", &nothing_required, ignoring).map(|(columns, _)| columns),
+        Err(vec![Rule::UnknownHeader])
     );
     assert_eq!(columns("id,day,id\n", ignoring), Err(vec![Rule::DuplicateHeader]));
 }

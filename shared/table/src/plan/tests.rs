@@ -130,6 +130,7 @@ proptest! {
 fn a_file_without_records_has_no_chunks() {
     let header = Header {
         columns: vec![Some(0), Some(1)],
+        free_cells: 0,
         dialect: Dialect::default(),
         bytes_used: 4,
         lines_used: 1,

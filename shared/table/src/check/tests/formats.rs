@@ -140,6 +140,11 @@ fn columns_that_are_read_over_may_hold_anything_but_bytes_that_are_no_text() {
         ]
     );
     assert_eq!(errors, ["4 5 - nul_byte n\0", "5 6 - wrong_cell_count 3 cells"]);
+    // Columns without a name behind the last one hold anything too, or are not there; beyond them is nothing.
+    let csv = r#"{"unknown_columns":"ignore"}"#;
+    let (kept, errors) = shown("id,total,\na,1,x\nb,2\nc,3,,\nd,4,x,y\n", csv);
+    assert_eq!(kept.len(), 3);
+    assert_eq!(errors, ["4 5 - wrong_cell_count 4 cells"]);
 }
 
 #[test]
