@@ -70,7 +70,7 @@ fn trigger(bodies: &[&str], attempt: u32) -> SqsEvent {
 async fn handle(body: String) -> Result<Disposition, HandleError> {
     let failed = |kind| {
         Err(Failure::new(kind, "data_api.execute_statement", WITH_A_VALUE)
-            .with_detail("XXXXX")
+            .with_detail("XX000")
             .into())
     };
     match body.as_str() {
@@ -150,8 +150,8 @@ fn the_reason_is_logged_and_no_value_of_a_row() {
     let (_, _, log) = run(&all, 2);
     for reason in [
         "there is no such file",
-        "data_api.execute_statement failed (temporarily_unavailable) [XXXXX]",
-        "data_api.execute_statement failed (internal_error) [XXXXX]",
+        "data_api.execute_statement failed (temporarily_unavailable) [XX000]",
+        "data_api.execute_statement failed (internal_error) [XX000]",
         "the payload cannot be decoded: Data error at line 1 column 17",
         "attempt=2",
         "wait_seconds=6",
