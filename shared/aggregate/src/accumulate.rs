@@ -3,7 +3,7 @@
 use millrace_core::Decimal;
 use millrace_core::definition::Measure;
 use millrace_core::field::FieldType;
-use millrace_table::block::{Column, ColumnData};
+use millrace_table::block::{Column, Validity};
 
 use crate::group::Group;
 use crate::partial::{Bounds, MeasurePartial};
@@ -81,6 +81,8 @@ fn split(value: Decimal) -> (i128, i128) {
 }
 
 enum Totals {
+    /// Values that are counted, not added up.
+    None,
     Integer {
         sums: Vec<i128>,
         bounds: Vec<(i64, i64)>,
@@ -100,16 +102,16 @@ pub(crate) struct Accumulator {
 
 impl Accumulator {
     pub(crate) fn new(measure: &Measure) -> Self {
-        let totals = if measure.field_type == FieldType::Integer {
-            Totals::Integer {
+        let totals = match measure.field_type {
+            FieldType::Integer => Totals::Integer {
                 sums: Vec::new(),
                 bounds: Vec::new(),
-            }
-        } else {
-            Totals::Decimal {
+            },
+            FieldType::Decimal => Totals::Decimal {
                 sums: Vec::new(),
                 bounds: Vec::new(),
-            }
+            },
+            _ => Totals::None,
         };
         Self {
             keeps_extremes: measure.extremes,
@@ -123,6 +125,7 @@ impl Accumulator {
         let bounded = if self.keeps_extremes { groups } else { 0 };
         self.counts.resize(groups, 0);
         match &mut self.totals {
+            Totals::None => {}
             Totals::Integer { sums, bounds } => {
                 sums.resize(groups, 0);
                 bounds.resize(bounded, (i64::MAX, i64::MIN));
@@ -134,11 +137,22 @@ impl Accumulator {
         }
     }
 
-    /// Adds a column whose type has been checked; `groups` holds the group of each row.
-    pub(crate) fn add(&mut self, column: &ColumnData, groups: &[Group]) -> Result<(), SumOverflow> {
-        match (&mut self.totals, &column.values) {
+    /// Adds the values of a column whose type has been checked, of the rows that are valid; `groups` holds the group of
+    /// each row.
+    pub(crate) fn add(
+        &mut self,
+        column: &Column,
+        validity: &Validity,
+        groups: &[Group],
+    ) -> Result<(), SumOverflow> {
+        match (&mut self.totals, column) {
+            (Totals::None, _) => {
+                for (group, ()) in filled(validity, groups, &vec![(); groups.len()]) {
+                    self.counts[group] += 1;
+                }
+            }
             (Totals::Integer { sums, bounds }, Column::Integer(values)) => {
-                for (group, value) in filled(column, groups, values) {
+                for (group, value) in filled(validity, groups, values) {
                     self.counts[group] += 1;
                     // It takes 2^64 rows to leave an i128.
                     sums[group] += i128::from(value);
@@ -150,7 +164,7 @@ impl Accumulator {
                 }
             }
             (Totals::Decimal { sums, bounds }, Column::Decimal(values)) => {
-                for (group, value) in filled(column, groups, values) {
+                for (group, value) in filled(validity, groups, values) {
                     self.counts[group] += 1;
                     sums[group].add(value)?;
                     if self.keeps_extremes {
@@ -172,6 +186,7 @@ impl Accumulator {
         let count = self.counts[group];
         let with_bounds = self.keeps_extremes && count > 0;
         let (sum, bounds) = match &self.totals {
+            Totals::None => (Decimal::ZERO, None),
             Totals::Integer { sums, bounds } => {
                 let sum = Decimal::new(sums[group], 0).map_err(|_| SumOverflow)?;
                 let pair = |(min, max): (i64, i64)| Bounds {
@@ -195,14 +210,12 @@ impl Accumulator {
 
 /// Group and value of each row that is not null.
 fn filled<'a, T: Copy>(
-    column: &'a ColumnData,
+    validity: &'a Validity,
     groups: &'a [Group],
     values: &'a [T],
 ) -> impl Iterator<Item = (usize, T)> + 'a {
     let pairs = groups.iter().zip(values).enumerate();
-    pairs.filter_map(|(row, (group, value))| {
-        column.validity.is_valid(row).then_some((*group as usize, *value))
-    })
+    pairs.filter_map(|(row, (group, value))| validity.is_valid(row).then_some((*group as usize, *value)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use millrace_core::Name;
 use millrace_core::definition::KeyField;
 use millrace_core::field::FieldType;
 use millrace_core::row_error::{FileError, Rule};
-use millrace_table::block::{Block, Column, ColumnData};
+use millrace_table::block::{Block, Column, ColumnData, Validity};
 
 use crate::accumulate::Accumulator;
 use crate::group::{Found, Group, GroupIndex};
@@ -72,11 +72,16 @@ impl PartialBuilder {
     /// [`PartialError::File`] when the file is to be refused, [`PartialError::BlockMismatch`] for a foreign block.
     pub fn add_block(&mut self, block: &Block) -> Result<(), PartialError> {
         self.check(block)?;
-        self.number_rows(block)?;
+        let counting = self.plan.filter().rows(block);
+        self.number_rows(block, &counting)?;
         for (position, measure) in self.measures.iter_mut().enumerate() {
             measure.resize(self.keys.len());
             let column = &block.columns[self.plan.measure_columns()[position]];
-            if measure.add(column, &self.row_groups).is_err() {
+            let filter = &self.plan.measure_filters()[position];
+            let combined = (!counting.is_all() || !filter.is_empty())
+                .then(|| column.validity.and(&counting).and(&filter.rows(block)));
+            let validity = combined.as_ref().unwrap_or(&column.validity);
+            if measure.add(&column.values, validity, &self.row_groups).is_err() {
                 return Err(sum_overflow(&self.plan.layout().measures[position].field));
             }
         }
@@ -120,20 +125,24 @@ impl PartialBuilder {
             .measures
             .iter()
             .map(|measure| (&measure.field, measure.field_type));
+        let filters = layout.measures.iter().map(|measure| &measure.filter);
+        let conditions = std::iter::once(&layout.filter).chain(filters).flatten();
+        let conditions = conditions.map(|condition| (&condition.field, condition.field_type));
         let positions = self.plan.key_columns().iter().chain(self.plan.measure_columns());
-        for ((field, field_type), position) in keys.chain(measures).zip(positions) {
+        let positions = positions.copied().chain(self.plan.filter_columns());
+        for ((field, field_type), position) in keys.chain(measures).chain(conditions).zip(positions) {
             let fits = |column: &&ColumnData| {
                 is_of_type(&column.values, field_type) && column.values.len() == block.rows()
             };
-            if block.columns.get(*position).filter(fits).is_none() {
+            if block.columns.get(position).filter(fits).is_none() {
                 return Err(PartialError::BlockMismatch(field.clone()));
             }
         }
         Ok(())
     }
 
-    /// Fills `row_groups` with the group of each row and counts the rows.
-    fn number_rows(&mut self, block: &Block) -> Result<(), PartialError> {
+    /// Fills `row_groups` with the group of each row that counts, and counts those.
+    fn number_rows(&mut self, block: &Block, counting: &Validity) -> Result<(), PartialError> {
         let columns: Vec<&ColumnData> = self
             .plan
             .key_columns()
@@ -142,6 +151,11 @@ impl PartialBuilder {
             .collect();
         self.row_groups.clear();
         for row in 0..block.rows() {
+            if !counting.is_valid(row) {
+                // Nobody looks at the group of a row that does not count.
+                self.row_groups.push(0);
+                continue;
+            }
             self.key_bytes.clear();
             for (column, key) in columns.iter().zip(&self.plan.layout().keys) {
                 let written = write_key_bytes(column, row, &mut self.key_bytes);

@@ -21,6 +21,7 @@ mod accumulate;
 pub mod builder;
 mod calendar;
 pub mod difference;
+mod filter;
 pub mod format;
 mod group;
 pub mod key;

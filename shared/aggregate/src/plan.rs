@@ -1,10 +1,13 @@
 //! Which columns of a part feed a dataset, checked once before the first row.
 
 use millrace_core::Name;
+use millrace_core::condition::Condition;
 use millrace_core::definition::{DatasetDefinition, KeyField, Measure};
 use millrace_core::field::FieldType;
 use millrace_table::block::PartSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::filter::RowFilter;
 
 /// What the cells of a dataset consist of: the part of its definition that a partial depends on.
 ///
@@ -13,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Layout {
     /// The dataset.
     pub dataset: Name,
+    /// Which rows count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<Condition>,
     /// What a cell is keyed by, in order.
     pub keys: Vec<KeyField>,
     /// What a cell keeps, in order.
@@ -25,6 +31,7 @@ impl Layout {
     pub fn of(dataset: &DatasetDefinition) -> Self {
         Self {
             dataset: dataset.name.clone(),
+            filter: dataset.filter.clone(),
             keys: dataset.keys.clone(),
             measures: dataset.measures.clone(),
         }
@@ -47,14 +54,9 @@ pub enum PlanError {
         /// Its type in the part.
         found: FieldType,
     },
-    /// A measure that cannot be added up.
-    #[error("measure {field} is {field_type:?}, which cannot be added up")]
-    NotNumeric {
-        /// The measure's field.
-        field: Name,
-        /// Its type.
-        field_type: FieldType,
-    },
+    /// A condition's value that is not of its field's type.
+    #[error("the value that {0} is compared with is not of its type")]
+    BadValue(Name),
 }
 
 impl PlanError {
@@ -64,7 +66,7 @@ impl PlanError {
         match self {
             Self::MissingColumn(_) => "missing_column",
             Self::WrongType { .. } => "wrong_type",
-            Self::NotNumeric { .. } => "not_numeric",
+            Self::BadValue(_) => "bad_value",
         }
     }
 }
@@ -75,6 +77,8 @@ pub struct AggregationPlan {
     layout: Layout,
     key_columns: Vec<usize>,
     measure_columns: Vec<usize>,
+    filter: RowFilter,
+    measure_filters: Vec<RowFilter>,
 }
 
 impl AggregationPlan {
@@ -84,19 +88,14 @@ impl AggregationPlan {
     /// [`PlanError`] names the first column that does not fit.
     pub fn new(dataset: &DatasetDefinition, schema: &PartSchema) -> Result<Self, PlanError> {
         let key = |key: &KeyField| find(schema, &key.field, key.field_type);
-        let measure = |measure: &Measure| {
-            if !measure.field_type.is_numeric() {
-                return Err(PlanError::NotNumeric {
-                    field: measure.field.clone(),
-                    field_type: measure.field_type,
-                });
-            }
-            find(schema, &measure.field, measure.field_type)
-        };
+        let measure = |measure: &Measure| find(schema, &measure.field, measure.field_type);
+        let filter = |measure: &Measure| RowFilter::new(&measure.filter, schema);
         Ok(Self {
             layout: Layout::of(dataset),
             key_columns: dataset.keys.iter().map(key).collect::<Result<_, _>>()?,
             measure_columns: dataset.measures.iter().map(measure).collect::<Result<_, _>>()?,
+            filter: RowFilter::new(&dataset.filter, schema)?,
+            measure_filters: dataset.measures.iter().map(filter).collect::<Result<_, _>>()?,
         })
     }
 
@@ -118,17 +117,34 @@ impl AggregationPlan {
         &self.measure_columns
     }
 
+    /// Which rows count.
+    pub(crate) fn filter(&self) -> &RowFilter {
+        &self.filter
+    }
+
+    /// Which of those each measure is made of, in the layout's order.
+    pub(crate) fn measure_filters(&self) -> &[RowFilter] {
+        &self.measure_filters
+    }
+
+    /// Positions in the part of the columns that conditions look at, in the layout's order.
+    pub(crate) fn filter_columns(&self) -> impl Iterator<Item = usize> {
+        let filters = std::iter::once(&self.filter).chain(&self.measure_filters);
+        filters.flat_map(RowFilter::columns)
+    }
+
     /// Positions in the part of all columns that are read, ascending, each once: what a part reader need decode.
     #[must_use]
     pub fn columns(&self) -> Vec<usize> {
         let mut columns = [self.key_columns.as_slice(), &self.measure_columns].concat();
+        columns.extend(self.filter_columns());
         columns.sort_unstable();
         columns.dedup();
         columns
     }
 }
 
-fn find(schema: &PartSchema, field: &Name, expected: FieldType) -> Result<usize, PlanError> {
+pub(crate) fn find(schema: &PartSchema, field: &Name, expected: FieldType) -> Result<usize, PlanError> {
     let missing = || PlanError::MissingColumn(field.clone());
     let position = schema.position(field).ok_or_else(missing)?;
     let (_, found) = schema.fields.get(position).ok_or_else(missing)?;

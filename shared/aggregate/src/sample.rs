@@ -1,6 +1,6 @@
 //! Rows, blocks and partials for the tests: a fee event keyed by day and school.
 
-use millrace_core::definition::{DatasetDefinition, KeyField, Measure};
+use millrace_core::definition::{DatasetDefinition, Feed, KeyField, Measure};
 use millrace_core::field::FieldType;
 use millrace_core::{Decimal, Name};
 use millrace_table::block::{Block, Column, ColumnData, PartSchema, Validity};
@@ -40,15 +40,18 @@ pub(crate) fn measure(field: &str, field_type: FieldType, extremes: bool) -> Mea
         field: name(field),
         field_type,
         extremes,
+        filter: Vec::new(),
     }
 }
 
 pub(crate) fn dataset(keys: Vec<KeyField>, measures: Vec<Measure>) -> DatasetDefinition {
     DatasetDefinition {
         name: name("fees_by_day_and_school"),
-        event: name("fees"),
+        feed: Feed::Event(name("fees")),
+        filter: Vec::new(),
         keys,
         measures,
+        borrowed: None,
         outputs: Vec::new(),
         join: None,
         group_by: Vec::new(),

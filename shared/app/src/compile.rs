@@ -1,6 +1,6 @@
 //! From a spec's body to its definition, with what exists: only what the body refers to is loaded.
 
-use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_core::source::SourceDefinition;
 use millrace_spec::{
@@ -55,24 +55,30 @@ async fn compile_source(store: &Store, body: &Value) -> Result<SourceDefinition,
 }
 
 async fn load_catalogue(store: &Store, references: &References) -> Result<Catalogue, Failure> {
-    let named: Vec<&str> = references.dimension.iter().map(String::as_str).collect();
+    let named: Vec<&str> = references.dataset.iter().map(String::as_str).collect();
+    let datasets: Vec<DatasetDefinition> = store.list_definitions(SpecKind::Dataset, &named).await?;
+    let joins = datasets.iter().filter_map(|dataset| dataset.join.as_ref());
+    let named = references.dimension.iter().map(String::as_str);
+    let named: Vec<&str> = named.chain(joins.map(|join| join.dimension.as_str())).collect();
     let dimensions: Vec<DimensionDefinition> = store.list_definitions(SpecKind::Dimension, &named).await?;
-    let found = match &references.event {
-        Some(event) => vec![event.clone()],
+    let own = dimensions
+        .iter()
+        .find(|dimension| Some(dimension.name.as_str()) == references.dimension.as_deref());
+    let found = match (&references.event, &references.dataset) {
+        (Some(event), _) => vec![event.clone()],
+        (None, Some(_)) => Vec::new(),
         // One more than a message lists, so that it can say that there are more.
-        None => {
-            let columns = references.columns(dimensions.first());
-            store.find_events(&columns, LISTED).await?
-        }
+        (None, None) => store.find_events(&references.columns(own), LISTED).await?,
     };
     let names: Vec<&str> = found.iter().map(String::as_str).collect();
     let events: Vec<EventDefinition> = store.list_definitions(SpecKind::Event, &names).await?;
-    let other_events = match names.is_empty() {
+    let other_events = match names.is_empty() && references.dataset.is_none() {
         true => store.find_events(&[], LISTED).await?,
         false => Vec::new(),
     };
     Ok(Catalogue {
         events,
+        datasets,
         dimensions,
         other_events,
     })

@@ -6,7 +6,7 @@ use millrace_core::name::Name;
 use millrace_store::datasets::{KpiQuery, ReadError, Waiting};
 use millrace_store::documents::{DocumentError, DocumentQuery, Sources};
 use millrace_store::selection::{Grouping, OutputColumn};
-use millrace_store::tables::{CellTable, DimensionTable};
+use millrace_store::tables::{DatasetTable, DimensionTable};
 use millrace_store::{Store, selection};
 
 /// The most rows of a document's table.
@@ -95,7 +95,7 @@ pub async fn read_figures(store: &Store, query: &DocumentQuery) -> Result<Figure
 
 async fn read_within(store: &Store, query: &DocumentQuery, page_rows: u32) -> Result<Figures, FiguresError> {
     let reading = Reading::begin(store, query, page_rows).await?;
-    let sources = store.dataset_sources(&reading.cells.definition).await?;
+    let sources = store.dataset_sources(&query.dataset).await?;
     let sources = sources.ok_or_else(|| gone(&query.dataset))?;
     let (columns, rows) = reading.rows().await?;
     let chart = reading.chart().await?;
@@ -141,14 +141,14 @@ fn unreadable(error: ReadError) -> FiguresError {
 struct Reading<'a> {
     store: &'a Store,
     query: &'a DocumentQuery,
-    cells: CellTable,
+    cells: DatasetTable,
     dimension: Option<DimensionTable>,
     page_rows: u32,
 }
 
 impl<'a> Reading<'a> {
     async fn begin(store: &'a Store, query: &'a DocumentQuery, page_rows: u32) -> Result<Self, FiguresError> {
-        let found = store.cell_table(query.dataset.as_str()).await?;
+        let found = store.dataset_table(query.dataset.as_str()).await?;
         let (cells, _) = found.ok_or_else(|| gone(&query.dataset))?;
         let dimension = match &cells.definition.join {
             Some(join) => store.dimension_table(join.dimension.as_str()).await?,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::csv::CsvFormat;
 use crate::field::{Field, FieldType};
 use crate::name::Name;
@@ -73,37 +74,53 @@ pub struct EventDefinition {
     pub csv: CsvFormat,
 }
 
-/// What is kept of a measure in every cell; a row count and the count of filled cells are always kept.
+/// What is kept of a field in every cell: how many rows have a value, and their sum if it is a number. A row count is
+/// always kept beside the measures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measure {
-    /// The event's field.
+    /// The feed's field.
     pub field: Name,
-    /// Its type: [`FieldType::Integer`] or [`FieldType::Decimal`].
+    /// Its type; only numbers are added up, of others the values are counted.
     pub field_type: FieldType,
     /// Whether least and greatest value are kept too; only where an output asks for them, since a retracted extreme
     /// has to be looked up again in the other files.
     pub extremes: bool,
+    /// Which rows it is made of; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<Condition>,
 }
 
-/// A part of a cell's key: a field of the event.
+/// A part of a cell's key: a field of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyField {
-    /// The event's field.
+    /// The feed's field.
     pub field: Name,
     /// Its type.
     pub field_type: FieldType,
+}
+
+/// What is taken of a measure, as a part of a percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// The sum of a measure.
+    Sum(usize),
+    /// The number of values of a measure.
+    Count(usize),
+    /// The sum of [`DatasetDefinition::borrowed`].
+    Borrowed,
 }
 
 /// How an output column is made from a cell's measures; indexes point into [`DatasetDefinition::measures`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "function", rename_all = "snake_case")]
 pub enum Formula {
-    /// Sum of the filled cells; null when none is filled.
+    /// Sum of the values; null when there is none.
     Sum {
         /// Which measure.
         measure: usize,
     },
-    /// Number of filled cells.
+    /// Number of values.
     Count {
         /// Which measure.
         measure: usize,
@@ -123,13 +140,20 @@ pub enum Formula {
         /// Which measure.
         measure: usize,
     },
-    /// 100 × sum of one measure / sum of another, rounded likewise; null when the denominator is null or zero.
-    Percentage {
-        /// The measure above the line.
-        numerator: usize,
-        /// The measure below the line.
-        denominator: usize,
+    /// Number of distinct values of a key field; exact under every grouping, since cells are kept by it.
+    DistinctCount {
+        /// Which of [`DatasetDefinition::keys`].
+        key: usize,
     },
+    /// 100 × one term / another, rounded likewise; null when the denominator is null or zero.
+    Percentage {
+        /// The term above the line.
+        numerator: Term,
+        /// The term below the line.
+        denominator: Term,
+    },
+    /// The sum of [`DatasetDefinition::borrowed`]; null when it has no value.
+    Borrowed,
 }
 
 /// A named output column.
@@ -151,20 +175,50 @@ pub struct DimensionJoin {
     pub field: Name,
 }
 
-/// A dataset that is computed from an event.
+/// What a dataset is computed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feed {
+    /// The rows of an event: cells are stored, and every file adds to them.
+    Event(Name),
+    /// The groups of another dataset, as its own view shows them: computed when it is read, so that it is never behind.
+    Dataset(Name),
+}
+
+/// A column of another dataset, whose sum over the same groups is a term of a percentage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BorrowedColumn {
+    /// The other dataset; its own view has all key fields of the one that borrows.
+    pub dataset: Name,
+    /// Its column: a sum or a count.
+    pub column: Name,
+    /// The column's type.
+    pub field_type: FieldType,
+}
+
+/// A dataset that is computed from an event or from another dataset.
 ///
-/// Cells are stored per [`keys`](Self::keys), the event's own fields; groupings by a dimension's attributes and by
-/// coarser time grains are made from them at query time.
+/// The cells of one that is fed by an event are stored per [`keys`](Self::keys), the event's own fields; groupings by
+/// a dimension's attributes and by coarser time grains are made from them at query time. One that is fed by a dataset
+/// has no cells of its own: its keys are the columns that the other one is grouped by, its measures are made of the
+/// other one's columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetDefinition {
     /// The dataset's name.
     pub name: Name,
-    /// The event that feeds it.
-    pub event: Name,
+    /// What it is computed from.
+    #[serde(flatten)]
+    pub feed: Feed,
+    /// Which rows or groups of the feed count at all; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<Condition>,
     /// What a cell is keyed by, in order.
     pub keys: Vec<KeyField>,
     /// What a cell keeps.
     pub measures: Vec<Measure>,
+    /// What is taken from another dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<BorrowedColumn>,
     /// What readers see.
     pub outputs: Vec<Output>,
     /// Where attributes are looked up.
@@ -176,4 +230,43 @@ pub struct DatasetDefinition {
 impl DatasetDefinition {
     /// Decimal places of averages and percentages.
     pub const RATIO_SCALE: u32 = 6;
+
+    /// The event whose files make its cells; none where it is computed from another dataset.
+    #[must_use]
+    pub fn event(&self) -> Option<&Name> {
+        match &self.feed {
+            Feed::Event(event) => Some(event),
+            Feed::Dataset(_) => None,
+        }
+    }
+
+    /// The datasets that it is computed from.
+    pub fn datasets(&self) -> impl Iterator<Item = &Name> {
+        let feed = match &self.feed {
+            Feed::Event(_) => None,
+            Feed::Dataset(dataset) => Some(dataset),
+        };
+        feed.into_iter()
+            .chain(self.borrowed.as_ref().map(|borrowed| &borrowed.dataset))
+    }
+
+    /// The type of an output's values.
+    #[must_use]
+    pub fn output_type(&self, formula: &Formula) -> FieldType {
+        Self::type_of(formula, &self.measures, self.borrowed.as_ref())
+    }
+
+    /// The type of the values of a formula over these measures.
+    #[must_use]
+    pub fn type_of(formula: &Formula, measures: &[Measure], borrowed: Option<&BorrowedColumn>) -> FieldType {
+        match formula {
+            Formula::Sum { measure } | Formula::Min { measure } | Formula::Max { measure } => {
+                let measure = measures.get(*measure);
+                measure.map_or(FieldType::Decimal, |measure| measure.field_type)
+            }
+            Formula::Count { .. } | Formula::DistinctCount { .. } => FieldType::Integer,
+            Formula::Avg { .. } | Formula::Percentage { .. } => FieldType::Decimal,
+            Formula::Borrowed => borrowed.map_or(FieldType::Decimal, |borrowed| borrowed.field_type),
+        }
+    }
 }

@@ -1,18 +1,22 @@
-//! Dataset bodies: a KPI computed from an event, with a dimension to look attributes up in.
+//! Dataset bodies: a KPI computed from an event or another dataset, with a dimension to look attributes up in.
 
+mod borrowed;
 mod feed;
+mod filters;
 mod outputs;
 mod parts;
+mod percentage;
 
 use millrace_core::Name;
 use millrace_core::definition::{
     DatasetDefinition, DimensionDefinition, DimensionJoin, EventDefinition, KeyField, SpecKind,
 };
-use millrace_core::field::Field;
+use millrace_core::field::{Field, FieldType};
 use serde_json::Value;
 
 use crate::problem::{Problems, SpecErrors, quoted};
 use crate::schema;
+use feed::FeedColumns;
 pub use feed::MAX_LISTED_EVENTS;
 use parts::{Listed, Parts};
 
@@ -21,7 +25,9 @@ use parts::{Listed, Parts};
 pub struct Catalogue {
     /// The events that may feed it.
     pub events: Vec<EventDefinition>,
-    /// The dimensions that it may look up.
+    /// The datasets that it may be computed from or borrow from.
+    pub datasets: Vec<DatasetDefinition>,
+    /// The dimensions that it may look up, and those that these datasets look up.
     pub dimensions: Vec<DimensionDefinition>,
     /// Names of events that do not fit, for a message where none does.
     pub other_events: Vec<String>,
@@ -32,6 +38,8 @@ pub struct Catalogue {
 pub struct References {
     /// The event that feeds it, where the body names one.
     pub event: Option<String>,
+    /// The dataset that it is computed from or borrows from, where the body names one.
+    pub dataset: Option<String>,
     /// The dimension that it looks attributes up in.
     pub dimension: Option<String>,
     /// The columns that the event has to have.
@@ -76,6 +84,10 @@ impl Catalogue {
         self.events.iter().find(|event| event.name.as_str() == name)
     }
 
+    fn dataset(&self, name: &str) -> Option<&DatasetDefinition> {
+        self.datasets.iter().find(|dataset| dataset.name.as_str() == name)
+    }
+
     fn dimension(&self, name: &str) -> Option<&DimensionDefinition> {
         self.dimensions
             .iter()
@@ -85,8 +97,9 @@ impl Catalogue {
 
 /// Checks a dataset's body against what exists and compiles it.
 ///
-/// The event is the one named by `event_name`, else the only one that has all the columns. Cells are keyed by the
-/// `group_by` columns that are the event's and, where a dimension is declared, by `merge_on_col`.
+/// It is fed by the event named by `event_name`, else by the dataset named as the columns' `table`, else by the only
+/// event that has all the columns. The cells of an event are keyed by the `group_by` columns that are the event's and,
+/// where a dimension is declared, by `merge_on_col`.
 ///
 /// # Errors
 /// All that is wrong with the body, each with its pointer.
@@ -103,18 +116,24 @@ pub fn check_dataset(body: &Value, catalogue: &Catalogue) -> Result<DatasetDefin
 
 fn compile(parts: &Parts<'_>, catalogue: &Catalogue, problems: &mut Problems) -> Option<DatasetDefinition> {
     let dimension = find_dimension(parts, catalogue, problems);
-    let event = feed::find(parts, dimension, catalogue, problems)?;
-    let join = read_join(parts, event, dimension, problems);
-    let group_by = read_group_by(parts, event, dimension, problems);
-    let made = outputs::read(parts, event, problems);
+    let feed = feed::find(parts, dimension, catalogue, problems)?;
+    let join = read_join(parts, &feed, dimension, problems);
+    let group_by = read_group_by(parts, &feed, dimension, problems);
+    let keys = keys(parts, &feed, &group_by, join.as_ref());
+    let borrowed = borrowed::read(parts, &feed, &keys, catalogue, problems);
+    let filter = filters::read(parts, &feed, problems);
+    let made = outputs::read(parts, &feed, &keys, borrowed, &filter, problems);
     if !problems.is_empty() {
         return None;
     }
+    let is_of_numerator = parts.numerator.is_some();
     Some(DatasetDefinition {
         name: parts.name.clone(),
-        event: event.name.clone(),
-        keys: keys(event, &group_by, join.as_ref()),
+        feed: feed.feed,
+        filter: if is_of_numerator { Vec::new() } else { filter },
+        keys,
         measures: made.measures,
+        borrowed: made.borrowed,
         outputs: made.outputs,
         join,
         group_by,
@@ -152,7 +171,7 @@ fn find_dimension<'a>(
 
 fn read_join(
     parts: &Parts<'_>,
-    event: &EventDefinition,
+    feed: &FeedColumns,
     dimension: Option<&DimensionDefinition>,
     problems: &mut Problems,
 ) -> Option<DimensionJoin> {
@@ -168,40 +187,40 @@ fn read_join(
         );
         problems.add(&merge_on.at, "not_the_key", message);
     }
-    let Some(event_field) = field(&event.fields, merge_on.name) else {
-        let message = format!("the event {} has no field {}", event.name, quoted(merge_on.name));
-        problems.add(&merge_on.at, "unknown_column", message);
+    let Some((name, field_type)) = feed.group(merge_on.name) else {
+        problems.add(&merge_on.at, "unknown_column", feed.has_none(merge_on.name));
         return None;
     };
     let other = field(&dimension.fields, merge_on.name);
-    if other.is_some_and(|other| other.field_type != event_field.field_type) {
-        let message = format!("{} and {} give it different types", event.name, dimension.name);
+    if other.is_some_and(|other| other.field_type != *field_type) {
+        let message = format!("{} and {} give it different types", feed.name(), dimension.name);
         problems.add(&merge_on.at, "wrong_type", message);
     }
     Some(DimensionJoin {
         dimension: dimension.name.clone(),
-        field: event_field.name.clone(),
+        field: name.clone(),
     })
 }
 
 fn read_group_by(
     parts: &Parts<'_>,
-    event: &EventDefinition,
+    feed: &FeedColumns,
     dimension: Option<&DimensionDefinition>,
     problems: &mut Problems,
 ) -> Vec<Name> {
     let mut columns: Vec<Name> = Vec::with_capacity(parts.group_by.len());
     for listed in &parts.group_by {
         let of_dimension = dimension.and_then(|dimension| field(&dimension.fields, listed.name));
-        let Some(found) = field(&event.fields, listed.name).or(of_dimension) else {
+        let of_feed = feed.group(listed.name).map(|(name, _)| name);
+        let Some(name) = of_feed.or(of_dimension.map(|field| &field.name)) else {
             problems.add(
                 &listed.at,
                 "unknown_column",
-                unknown_group(listed, event, dimension),
+                unknown_group(listed, feed, dimension),
             );
             continue;
         };
-        if columns.contains(&found.name) {
+        if columns.contains(name) {
             problems.add(
                 &listed.at,
                 "duplicate_name",
@@ -209,39 +228,49 @@ fn read_group_by(
             );
             continue;
         }
-        columns.push(found.name.clone());
+        columns.push(name.clone());
     }
     columns
 }
 
-fn unknown_group(
-    listed: &Listed<'_>,
-    event: &EventDefinition,
-    dimension: Option<&DimensionDefinition>,
-) -> String {
+fn unknown_group(listed: &Listed<'_>, feed: &FeedColumns, dimension: Option<&DimensionDefinition>) -> String {
     let name = quoted(listed.name);
     match dimension {
         Some(dimension) => format!(
             "{name} is a field neither of {} nor of {}",
-            event.name, dimension.name
+            feed.name(),
+            dimension.name
         ),
         None => format!(
             "{name} is no field of {}, and no dimension is declared",
-            event.name
+            feed.name()
         ),
     }
 }
 
-fn keys(event: &EventDefinition, group_by: &[Name], join: Option<&DimensionJoin>) -> Vec<KeyField> {
-    let merge_on = join
-        .map(|join| &join.field)
-        .filter(|merge_on| !group_by.contains(merge_on));
-    let wanted = group_by.iter().chain(merge_on);
-    let fields = wanted.filter_map(|name| field(&event.fields, name.as_str()));
-    fields
-        .map(|field| KeyField {
-            field: field.name.clone(),
-            field_type: field.field_type,
-        })
-        .collect()
+/// What cells are kept by: of an event, what is grouped by, joined on and counted distinctly; of a dataset, all that it
+/// is grouped by.
+fn keys(
+    parts: &Parts<'_>,
+    feed: &FeedColumns,
+    group_by: &[Name],
+    join: Option<&DimensionJoin>,
+) -> Vec<KeyField> {
+    let key = |(field, field_type): &(Name, FieldType)| KeyField {
+        field: field.clone(),
+        field_type: *field_type,
+    };
+    if feed.is_dataset() {
+        return feed.groups().iter().map(key).collect();
+    }
+    let merge_on = join.map(|join| join.field.as_str());
+    let wanted = group_by.iter().map(Name::as_str).chain(merge_on);
+    let distinct = outputs::distinctly_counted(parts);
+    let mut keys: Vec<KeyField> = Vec::new();
+    for found in wanted.chain(distinct).filter_map(|name| feed.group(name)) {
+        if keys.iter().all(|key| key.field != found.0) {
+            keys.push(key(found));
+        }
+    }
+    keys
 }

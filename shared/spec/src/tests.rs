@@ -2,6 +2,7 @@
 
 mod bodies;
 mod dataset;
+mod derived;
 mod entity;
 mod files;
 mod hostile;
@@ -32,6 +33,7 @@ fn catalogue() -> Catalogue {
     Catalogue {
         events: vec![check_event(&attendance_event()).unwrap()],
         dimensions: vec![check_dimension(&school_dimension()).unwrap()],
+        datasets: Vec::new(),
         other_events: Vec::new(),
     }
 }

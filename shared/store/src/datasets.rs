@@ -1,11 +1,12 @@
 //! Reading datasets and dimensions: KPI queries, keyset pages, what waits for a dimension.
 
+use millrace_core::definition::Feed;
 use millrace_core::failure::Failure;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::selection::{Grouping, OutputColumn, Selection, SelectionError};
-use crate::tables::{CellTable, DimensionTable};
+use crate::tables::{DatasetTable, DimensionTable};
 use crate::{Statement, Store, Value};
 
 /// A KPI query.
@@ -47,6 +48,17 @@ pub struct Waiting {
     pub examples: Vec<String>,
 }
 
+impl Waiting {
+    /// Adds what waits elsewhere.
+    fn add(&mut self, other: Self) {
+        self.keys += other.keys;
+        self.cells += other.cells;
+        self.rows += other.rows;
+        self.examples.extend(other.examples);
+        self.examples.truncate(10);
+    }
+}
+
 /// Why a reading failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -65,7 +77,7 @@ impl Store {
     /// [`ReadError`] when the query does not fit the dataset or the database fails.
     pub async fn query_kpi(
         &self,
-        cells: &CellTable,
+        cells: &DatasetTable,
         dimension: Option<&DimensionTable>,
         query: &KpiQuery,
     ) -> Result<Answer, ReadError> {
@@ -106,25 +118,44 @@ impl Store {
         })
     }
 
-    /// What waits for rows of the dataset's dimension.
+    /// What waits for rows of a dimension: the dataset's own, and those of what it is computed from.
     ///
     /// # Errors
     /// [`ReadError`] when the dimension is missing or the database fails.
     pub async fn waiting(
         &self,
-        cells: &CellTable,
+        cells: &DatasetTable,
         dimension: Option<&DimensionTable>,
     ) -> Result<Waiting, ReadError> {
-        match Selection::new(cells, dimension)?.waiting() {
-            None => Ok(Waiting::default()),
-            Some(text) => {
-                let waiting = self
-                    .json(Statement::new(text))
-                    .await
-                    .map_err(ReadError::Database)?;
-                Ok(waiting.unwrap_or_default())
-            }
+        let mut waiting = self.own_waiting(cells, dimension).await?;
+        let mut feed = cells.definition.feed.clone();
+        // A dataset is fed by one that was there before it, so this ends.
+        while let Feed::Dataset(name) = feed {
+            let found = self.dataset_table(name.as_str()).await;
+            let Some((cells, _)) = found.map_err(ReadError::Database)? else {
+                break;
+            };
+            let dimension = match &cells.definition.join {
+                Some(join) => self.dimension_table(join.dimension.as_str()).await,
+                None => Ok(None),
+            };
+            let dimension = dimension.map_err(ReadError::Database)?;
+            waiting.add(self.own_waiting(&cells, dimension.as_ref()).await?);
+            feed = cells.definition.feed;
         }
+        Ok(waiting)
+    }
+
+    async fn own_waiting(
+        &self,
+        cells: &DatasetTable,
+        dimension: Option<&DimensionTable>,
+    ) -> Result<Waiting, ReadError> {
+        let Some(text) = Selection::new(cells, dimension)?.waiting()? else {
+            return Ok(Waiting::default());
+        };
+        let waiting = self.json(Statement::new(text)).await;
+        Ok(waiting.map_err(ReadError::Database)?.unwrap_or_default())
     }
 
     /// A page of a dimension's visible rows, in the order of their keys.

@@ -1,19 +1,22 @@
 //! The SQL of datasets: tables of cells, and one SELECT that serves the views, the KPI queries and the listings.
 //!
-//! A dataset is stored as cells keyed by the event's own fields. Every reading of it (its own view, a KPI query by
-//! any level and grain, a page of rows) is the same SELECT over the cells, joined with the dimension where one is
-//! declared. Cells without a row in that dimension are not shown: they wait, are counted, and appear by themselves
-//! once the row is there.
+//! A dataset that is fed by an event is stored as cells keyed by the event's own fields; one that is fed by a dataset
+//! reads that one's view. Every reading of either (its own view, a KPI query by any level and grain, a page of rows) is
+//! the same SELECT, joined with the dimension where one is declared. Cells without a row in that dimension are not
+//! shown: they wait, are counted, and appear by themselves once the row is there.
+
+mod feed;
+mod outputs;
 
 use std::fmt::Write as _;
 
-use millrace_core::definition::{DatasetDefinition, Formula};
+use millrace_core::definition::DatasetDefinition;
 use millrace_core::field::FieldType;
 use millrace_core::name::Name;
-use millrace_sql::identifier::quote;
+use millrace_sql::identifier::{QuotedIdentifier, quote};
 use serde::{Deserialize, Serialize};
 
-use crate::tables::{CellTable, DimensionTable};
+use crate::tables::{DatasetTable, DimensionTable};
 
 /// The period that dates are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +125,7 @@ struct Source {
 /// A dataset's cells, joined with its dimension.
 #[derive(Debug, Clone)]
 pub struct Selection<'a> {
-    cells: &'a CellTable,
+    cells: &'a DatasetTable,
     dimension: Option<&'a DimensionTable>,
 }
 
@@ -131,7 +134,10 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// [`SelectionError::NoDimension`] when one is declared and not given.
-    pub fn new(cells: &'a CellTable, dimension: Option<&'a DimensionTable>) -> Result<Self, SelectionError> {
+    pub fn new(
+        cells: &'a DatasetTable,
+        dimension: Option<&'a DimensionTable>,
+    ) -> Result<Self, SelectionError> {
         match (&cells.definition.join, dimension) {
             (Some(join), None) => Err(SelectionError::NoDimension(join.dimension.to_string())),
             (None, _) => Ok(Self {
@@ -149,62 +155,76 @@ impl<'a> Selection<'a> {
         &self.cells.definition
     }
 
-    /// The cells, joined with the dimension's visible rows.
-    #[must_use]
-    pub fn from_clause(&self) -> String {
-        match (self.dimension, self.join_condition()) {
+    /// What is read, joined with the dimension's visible rows.
+    ///
+    /// # Errors
+    /// [`SelectionError::BadIdentifier`].
+    pub fn from_clause(&self) -> Result<String, SelectionError> {
+        let feed = self.feed()?;
+        Ok(match (self.dimension, self.join_condition("c")?) {
             (Some(dimension), Some(condition)) => {
                 format!(
-                    "{} c join {} d on d.is_visible and {condition}",
-                    self.cells.table(),
+                    "{feed} c join {} d on d.is_visible and {condition}",
                     dimension.table()
                 )
             }
-            _ => format!("{} c", self.cells.table()),
-        }
+            _ => format!("{feed} c"),
+        })
     }
 
-    fn join_condition(&self) -> Option<String> {
+    fn joined_key(&self) -> Option<usize> {
         let join = self.definition().join.as_ref()?;
-        let key = self
-            .definition()
+        self.definition()
             .keys
             .iter()
-            .position(|key| key.field == join.field)?
-            + 1;
-        let column = self.dimension?.column_no(&join.field)?;
-        Some(format!("d.c{column} = c.k{key}"))
+            .position(|key| key.field == join.field)
     }
 
-    /// The cells without a row in the dimension; none where no dimension is declared.
-    #[must_use]
-    pub fn waiting(&self) -> Option<String> {
-        let condition = self.join_condition()?;
-        let join = self.definition().join.as_ref()?;
-        let key = self
-            .definition()
-            .keys
-            .iter()
-            .position(|key| key.field == join.field)?
-            + 1;
-        Some(format!(
-            "select jsonb_build_object('keys', count(distinct c.k{key}), 'cells', count(*), \
-             'rows', coalesce(sum(c.row_count), 0), \
-             'examples', coalesce((select jsonb_agg(x.k) from (select distinct w.k{key}::text as k from {cells} w \
-             where w.k{key} is not null and not exists (select from {table} d where d.is_visible and {inner}) \
+    fn join_condition(&self, alias: &str) -> Result<Option<String>, SelectionError> {
+        let join = self.definition().join.as_ref();
+        let column = join.and_then(|join| self.dimension?.column_no(&join.field));
+        Ok(match (column, self.joined_key()) {
+            (Some(column), Some(key)) => Some(format!("d.c{column} = {}", self.key(alias, key)?)),
+            _ => None,
+        })
+    }
+
+    /// The cells or groups without a row in the dimension; none where no dimension is declared.
+    ///
+    /// # Errors
+    /// [`SelectionError::BadIdentifier`].
+    pub fn waiting(&self) -> Result<Option<String>, SelectionError> {
+        let (Some(dimension), Some(key), Some(condition), Some(inner)) = (
+            self.dimension,
+            self.joined_key(),
+            self.join_condition("c")?,
+            self.join_condition("w")?,
+        ) else {
+            return Ok(None);
+        };
+        let rows = match self.cells.cells() {
+            Some(_) => "coalesce(sum(c.row_count), 0)",
+            None => "count(*)",
+        };
+        Ok(Some(format!(
+            "select jsonb_build_object('keys', count(distinct {key}), 'cells', count(*), \
+             'rows', {rows}, \
+             'examples', coalesce((select jsonb_agg(x.k) from (select distinct {waiting_key}::text as k from {feed} w \
+             where {waiting_key} is not null and not exists (select from {table} d where d.is_visible and {inner}) \
              order by 1 limit 10) x), '[]'))::text \
-             from {cells} c where not exists (select from {table} d where d.is_visible and {condition})",
-            cells = self.cells.table(),
-            table = self.dimension?.table(),
-            inner = condition.replace("c.k", "w.k"),
-        ))
+             from {feed} c where not exists (select from {table} d where d.is_visible and {condition})",
+            key = self.key("c", key)?,
+            waiting_key = self.key("w", key)?,
+            feed = self.own_feed()?,
+            table = dimension.table(),
+        )))
     }
 
     fn source(&self, name: &Name) -> Result<Source, SelectionError> {
         let keys = &self.definition().keys;
         if let Some(at) = keys.iter().position(|key| &key.field == name) {
             return Ok(Source {
-                expression: format!("c.k{}", at + 1),
+                expression: self.key("c", at)?,
                 field_type: keys[at].field_type,
             });
         }
@@ -239,8 +259,7 @@ impl<'a> Selection<'a> {
             .keys
             .iter()
             .position(|key| is_date(key.field_type));
-        at.map(|at| format!("c.k{}", at + 1))
-            .ok_or(SelectionError::NoDateColumn)
+        self.key("c", at.ok_or(SelectionError::NoDateColumn)?)
     }
 
     /// The grouped columns: expression and shown type of each.
@@ -272,41 +291,6 @@ impl<'a> Selection<'a> {
         }
     }
 
-    fn outputs(&self) -> Vec<(String, OutputColumn)> {
-        let measures = &self.definition().measures;
-        let outputs = self.definition().outputs.iter().map(|output| {
-            let type_of = |measure: usize| measures.get(measure).map_or(FieldType::Decimal, |m| m.field_type);
-            let (expression, field_type) = match output.formula {
-                Formula::Sum { measure } => (sum(measure), type_of(measure)),
-                Formula::Count { measure } => (format!("sum(c.m{}_count)", measure + 1), FieldType::Integer),
-                Formula::Min { measure } => (format!("min(c.m{}_min)", measure + 1), type_of(measure)),
-                Formula::Max { measure } => (format!("max(c.m{}_max)", measure + 1), type_of(measure)),
-                Formula::Avg { measure } => {
-                    let m = measure + 1;
-                    (
-                        format!("ingestion.ratio(sum(c.m{m}_sum), sum(c.m{m}_count))"),
-                        FieldType::Decimal,
-                    )
-                }
-                Formula::Percentage {
-                    numerator,
-                    denominator,
-                } => {
-                    let (n, d) = (sum(numerator), sum(denominator));
-                    (format!("ingestion.ratio(100 * {n}, {d})"), FieldType::Decimal)
-                }
-            };
-            (
-                expression,
-                OutputColumn {
-                    name: output.name.clone(),
-                    field_type,
-                },
-            )
-        });
-        outputs.collect()
-    }
-
     /// The columns of an answer, in order: what is grouped by, then the outputs.
     ///
     /// # Errors
@@ -315,7 +299,7 @@ impl<'a> Selection<'a> {
         let groups = self.groups(grouping)?;
         Ok(groups
             .into_iter()
-            .chain(self.outputs())
+            .chain(self.outputs()?)
             .map(|(_, column)| column)
             .collect())
     }
@@ -329,21 +313,15 @@ impl<'a> Selection<'a> {
     /// [`SelectionError`] when the grouping does not fit the dataset.
     pub fn page(&self, grouping: &Grouping, conditions: &[String]) -> Result<String, SelectionError> {
         let groups = self.groups(grouping)?;
-        let group_list: Vec<&str> = groups.iter().map(|(expression, _)| expression.as_str()).collect();
-        let group_by = match group_list.is_empty() {
-            true => "group by () having count(*) > 0".to_owned(),
-            false => format!("group by {}", group_list.join(", ")),
-        };
-        let all: Vec<String> = groups.iter().map(|(expression, _)| expression.clone()).collect();
-        let outputs = self.outputs();
-        let texts = all.iter().chain(outputs.iter().map(|(expression, _)| expression));
+        let outputs = self.outputs()?;
+        let texts = groups.iter().chain(&outputs).map(|(expression, _)| expression);
         let mut columns = String::new();
         for (at, expression) in texts.enumerate() {
             let _ = write!(columns, ", ({expression})::text as o{at}");
         }
-        let keys: Vec<String> = all
+        let keys: Vec<String> = groups
             .iter()
-            .map(|expression| format!("({expression})::text"))
+            .map(|(expression, _)| format!("({expression})::text"))
             .collect();
         let filter = match conditions.is_empty() {
             true => String::new(),
@@ -351,11 +329,18 @@ impl<'a> Selection<'a> {
         };
         Ok(format!(
             "select * from (select jsonb_build_array({})::text collate \"C\" as row_key{columns} from {} {filter} \
-             {group_by}) page where cast(:after as text) is null or row_key > cast(:after as text) \
+             {}) page where cast(:after as text) is null or row_key > cast(:after as text) \
              order by row_key limit cast(:limit as integer)",
             keys.join(", "),
-            self.from_clause(),
+            self.from_clause()?,
+            self.group_clause(&groups),
         ))
+    }
+
+    /// One group even of nothing is no row.
+    fn group_clause(&self, groups: &[(String, OutputColumn)]) -> String {
+        let list: Vec<&str> = groups.iter().map(|(expression, _)| expression.as_str()).collect();
+        format!("group by ({}) having {}", list.join(", "), self.group_condition())
     }
 
     /// The statement that creates the dataset's view under its own name.
@@ -364,27 +349,20 @@ impl<'a> Selection<'a> {
     /// [`SelectionError`] when the grouping does not fit the dataset.
     pub fn view(&self, grouping: &Grouping) -> Result<String, SelectionError> {
         let groups = self.groups(grouping)?;
-        let quoted =
-            |name: &Name| quote(name.as_str()).map_err(|_| SelectionError::BadIdentifier(name.to_string()));
-        let group_list: Vec<&str> = groups.iter().map(|(expression, _)| expression.as_str()).collect();
         let mut columns = Vec::new();
-        for (expression, column) in groups.iter().chain(&self.outputs()) {
-            columns.push(format!("{expression} as {}", quoted(&column.name)?));
+        for (expression, column) in groups.iter().chain(&self.outputs()?) {
+            columns.push(format!("{expression} as {}", identifier(&column.name)?));
         }
-        let group_by = match group_list.is_empty() {
-            true => String::new(),
-            false => format!(" group by {}", group_list.join(", ")),
-        };
         Ok(format!(
-            "create view ingestion.{} as select {} from {}{group_by}",
-            quoted(&self.definition().name)?,
+            "create view ingestion.{} as select {} from {} {}",
+            identifier(&self.definition().name)?,
             columns.join(", "),
-            self.from_clause(),
+            self.from_clause()?,
+            self.group_clause(&groups),
         ))
     }
 }
 
-fn sum(measure: usize) -> String {
-    let m = measure + 1;
-    format!("(case when sum(c.m{m}_count) > 0 then trim_scale(sum(c.m{m}_sum)) end)")
+fn identifier(name: &Name) -> Result<QuotedIdentifier, SelectionError> {
+    quote(name.as_str()).map_err(|_| SelectionError::BadIdentifier(name.to_string()))
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::selection::{Grouping, Selection};
-use crate::tables::{CellTable, DimensionTable};
+use crate::tables::{DatasetTable, DimensionTable};
 use crate::{Statement, Store, Value};
 
 /// A compiled spec, of any kind.
@@ -33,6 +33,27 @@ impl Definition {
             Self::Dimension(_) => SpecKind::Dimension,
             Self::Event(_) => SpecKind::Event,
             Self::Source(_) => SpecKind::Source,
+        }
+    }
+
+    /// The specs that it refers to, by kind and name.
+    #[must_use]
+    pub fn needs(&self) -> Vec<(SpecKind, &str)> {
+        match self {
+            Self::Event(_) | Self::Dimension(_) => Vec::new(),
+            Self::Source(source) => {
+                let target = &source.target;
+                vec![(target.ingestion_type, target.ingestion_name.as_str())]
+            }
+            Self::Dataset(dataset) => {
+                let event = dataset.event().map(|event| (SpecKind::Event, event.as_str()));
+                let datasets = dataset
+                    .datasets()
+                    .map(|dataset| (SpecKind::Dataset, dataset.as_str()));
+                let joined = dataset.join.iter();
+                let dimension = joined.map(|join| (SpecKind::Dimension, join.dimension.as_str()));
+                event.into_iter().chain(datasets).chain(dimension).collect()
+            }
         }
     }
 
@@ -164,7 +185,7 @@ impl Store {
         let statement = Statement::new(
             "select spec.create_spec(cast(:kind as text), cast(:name as text), cast(:body as jsonb), \
              cast(:definition as jsonb), cast(:client_id as text), cast(:table as jsonb), \
-             cast(:statements as jsonb))::text",
+             cast(:statements as jsonb), cast(:needs as jsonb))::text",
         );
         let text = serde_json::to_string(definition).map_err(crate::unreadable)?;
         let bound = statement
@@ -174,7 +195,8 @@ impl Store {
             .bind("definition", text)
             .bind("client_id", client_id)
             .bind("table", table.to_string())
-            .bind("statements", serde_json::json!(statements).to_string());
+            .bind("statements", serde_json::json!(statements).to_string())
+            .bind("needs", serde_json::json!(definition.needs()).to_string());
         self.rows(bound).await.map(|_| ())
     }
 
@@ -202,21 +224,26 @@ impl Store {
         &self,
         dataset: &DatasetDefinition,
     ) -> Result<(serde_json::Value, Vec<String>), Failure> {
-        let types: Vec<&str> = dataset.keys.iter().map(|key| key.field_type.sql_type()).collect();
-        let extremes: Vec<bool> = dataset.measures.iter().map(|measure| measure.extremes).collect();
         let dimension = match &dataset.join {
             Some(join) => self.dimension_table(join.dimension.as_str()).await?,
             None => None,
         };
-        let table_no = self.next_table_no(SpecKind::Dataset).await?;
-        let cells = CellTable::new(table_no, dataset);
-        let view = Selection::new(&cells, dimension.as_ref())
+        let mut kept = serde_json::Value::Null;
+        let mut table_no = None;
+        if let Some(event) = dataset.event() {
+            let number = self.next_table_no(SpecKind::Dataset).await?;
+            table_no = Some(number);
+            let types: Vec<&str> = dataset.keys.iter().map(|key| key.field_type.sql_type()).collect();
+            let extremes: Vec<bool> = dataset.measures.iter().map(|measure| measure.extremes).collect();
+            kept = serde_json::json!({"table_no": number, "event": event.as_str(), "key_types": types,
+                "extremes": extremes});
+        }
+        let table = DatasetTable::new(table_no, dataset);
+        let view = Selection::new(&table, dimension.as_ref())
             .and_then(|selection| selection.view(&Grouping::columns(&dataset.group_by)))
             .map_err(|error| Failure::invalid("store.create_spec", error.to_string()))?;
-        let statements = cells.create_statements().into_iter().chain([view]).collect();
-        let table = serde_json::json!({"table_no": table_no, "event": dataset.event.as_str(), "key_types": types,
-            "extremes": extremes});
-        Ok((table, statements))
+        let statements = table.create_statements().into_iter().chain([view]).collect();
+        Ok((kept, statements))
     }
 
     async fn next_table_no(&self, kind: SpecKind) -> Result<i64, Failure> {
@@ -343,23 +370,28 @@ impl Store {
         Ok(found.map(|found| DimensionTable::new(found.table_no, &found.definition)))
     }
 
-    /// A dataset's cells and their version, if the dataset exists.
+    /// A dataset's table and the version of its figures, if the dataset exists.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn cell_table(&self, name: &str) -> Result<Option<(CellTable, i64)>, Failure> {
+    pub async fn dataset_table(&self, name: &str) -> Result<Option<(DatasetTable, i64)>, Failure> {
         #[derive(Deserialize)]
         struct Found {
-            table_no: i64,
+            table_no: Option<i64>,
             version: i64,
             definition: DatasetDefinition,
         }
-        let text = "select d.name, jsonb_build_object('table_no', d.table_no, 'version', d.version, \
-             'definition', s.definition)::text \
-             from ingestion.dataset d join spec.spec s on s.kind = 'dataset' and s.name = d.name \
-             where d.name = cast(:name as text) order by s.version desc limit 1";
+        let text = "select s.name, jsonb_build_object('table_no', d.table_no, \
+             'version', ingestion.dataset_version(s.name), 'definition', s.definition)::text \
+             from spec.spec s left join ingestion.dataset d on d.name = s.name \
+             where s.kind = 'dataset' and s.name = cast(:name as text) order by s.version desc limit 1";
         let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
-        Ok(found.map(|found| (CellTable::new(found.table_no, &found.definition), found.version)))
+        Ok(found.map(|found| {
+            (
+                DatasetTable::new(found.table_no, &found.definition),
+                found.version,
+            )
+        }))
     }
 }
 

@@ -6,10 +6,10 @@ use millrace_core::Name;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition};
 use millrace_sql::identifier::quote;
 
-/// A dataset's table of cells.
+/// A dataset as it is read: its table of cells, or none where it is computed from another dataset.
 #[derive(Debug, Clone)]
-pub struct CellTable {
-    table_no: i64,
+pub struct DatasetTable {
+    table_no: Option<i64>,
     /// The dataset.
     pub definition: DatasetDefinition,
 }
@@ -22,23 +22,27 @@ pub struct DimensionTable {
     pub definition: DimensionDefinition,
 }
 
-impl CellTable {
-    /// The table with a number, for a dataset.
+impl DatasetTable {
+    /// The table of cells with a number, for a dataset; without one, a dataset that is computed from another.
     #[must_use]
-    pub fn new(table_no: i64, definition: &DatasetDefinition) -> Self {
+    pub fn new(table_no: Option<i64>, definition: &DatasetDefinition) -> Self {
         Self {
             table_no,
             definition: definition.clone(),
         }
     }
 
-    pub(crate) fn table(&self) -> String {
-        format!("stored.cells_{}", self.table_no)
+    /// The table of its cells.
+    pub(crate) fn cells(&self) -> Option<String> {
+        self.table_no.map(|number| format!("stored.cells_{number}"))
     }
 
-    /// The statements that create the table.
+    /// The statements that create the table, if it has one.
     #[must_use]
     pub fn create_statements(&self) -> Vec<String> {
+        let Some(table) = self.cells() else {
+            return Vec::new();
+        };
         let mut columns =
             "cell_key text collate \"C\" primary key, row_count bigint not null check (row_count > 0)"
                 .to_owned();
@@ -55,7 +59,7 @@ impl CellTable {
                 let _ = write!(columns, ", m{m}_min numeric, m{m}_max numeric");
             }
         }
-        vec![format!("create table {} ({columns})", self.table())]
+        vec![format!("create table {table} ({columns})")]
     }
 }
 

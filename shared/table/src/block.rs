@@ -203,6 +203,17 @@ impl Validity {
     pub fn is_all(&self) -> bool {
         matches!(self, Self::All)
     }
+
+    /// The slots that are valid in both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, one) | (one, Self::All) => one.clone(),
+            (Self::Bitmap(left), Self::Bitmap(right)) => {
+                Self::Bitmap(left.iter().zip(right).map(|(left, right)| left & right).collect())
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ async fn a_dimension_that_comes_later_needs_no_run() {
     let Some(sales) = Sales::new().await else { return };
     sales.send("a.csv", Mode::New, ROWS).await;
     sales.road.settle().await;
-    let (cells, version) = sales.store.cell_table(BY_REGION).await.unwrap().unwrap();
+    let (cells, version) = sales.store.dataset_table(BY_REGION).await.unwrap().unwrap();
     let dimension = sales.store.dimension_table("shops").await.unwrap();
     let waiting = sales.store.waiting(&cells, dimension.as_ref()).await.unwrap();
     assert_eq!((waiting.keys, waiting.cells, waiting.rows), (2, 2, 4));
@@ -137,7 +137,7 @@ async fn a_dimension_that_comes_later_needs_no_run() {
     let waiting = sales.store.waiting(&cells, dimension.as_ref()).await.unwrap();
     assert_eq!((waiting.keys, waiting.cells), (0, 0));
     assert_eq!(
-        sales.store.cell_table(BY_REGION).await.unwrap().unwrap().1,
+        sales.store.dataset_table(BY_REGION).await.unwrap().unwrap().1,
         version
     );
     let query = KpiQuery {

@@ -12,6 +12,7 @@ mod events;
 mod failures;
 mod formats;
 mod known_answers;
+mod kpis;
 mod long_keys;
 mod lookups;
 mod poison;

@@ -13,7 +13,7 @@ use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion};
 use millrace_store::files::{BeginVersion, FileFilter};
-use millrace_store::tables::{CellTable, DimensionTable};
+use millrace_store::tables::{DatasetTable, DimensionTable};
 use millrace_store::{Sql, Store};
 use millrace_tests::{Database, Order, Random, Road};
 
@@ -25,7 +25,7 @@ use crate::flow::{BY_REGION, create_specs};
 pub(super) struct Runner {
     pub(super) database: Database,
     sql: Arc<dyn Sql>,
-    cells: CellTable,
+    cells: DatasetTable,
     dimension: DimensionTable,
     versions: Cell<u64>,
     failures: Cell<u64>,
@@ -37,7 +37,7 @@ impl Runner {
         let database = Database::new()?;
         create_specs(&database.owner_store()).await;
         let store = database.store();
-        let (cells, _) = store.cell_table(BY_REGION).await.unwrap().unwrap();
+        let (cells, _) = store.dataset_table(BY_REGION).await.unwrap().unwrap();
         Some(Self {
             sql: Arc::new(database.direct().await),
             cells,

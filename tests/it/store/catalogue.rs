@@ -172,7 +172,7 @@ async fn hostile_names_stay_names() {
             bench.store.load_spec(SpecKind::Event, hostile).await.unwrap(),
             None
         );
-        assert!(bench.store.cell_table(hostile).await.unwrap().is_none());
+        assert!(bench.store.dataset_table(hostile).await.unwrap().is_none());
         assert!(bench.store.dimension_table(hostile).await.unwrap().is_none());
         let insert = Statement::new(
             "insert into spec.spec (kind, name, version, body, definition, created_by) \
@@ -309,7 +309,7 @@ async fn definitions_come_back_as_they_were_compiled() {
         .list_definitions(SpecKind::Dataset, &[DATASET])
         .await
         .unwrap();
-    let (cells, version) = bench.store.cell_table(DATASET).await.unwrap().unwrap();
+    let (cells, version) = bench.store.dataset_table(DATASET).await.unwrap().unwrap();
     assert_eq!((&cells.definition, version), (&datasets[0], 0));
     let table = bench.store.dimension_table("schools").await.unwrap().unwrap();
     assert_eq!(table.definition, dimensions[0]);

@@ -4,7 +4,7 @@ use millrace_core::facts::Mode;
 use millrace_core::name::Name;
 use millrace_store::datasets::{KpiQuery, ReadError, Waiting};
 use millrace_store::selection::{Grain, Grouping, SelectionError};
-use millrace_store::tables::{CellTable, DimensionTable};
+use millrace_store::tables::{DatasetTable, DimensionTable};
 use millrace_tests::{Road, specs};
 
 use super::Bench;
@@ -12,7 +12,7 @@ use super::Bench;
 struct Kpis {
     bench: Bench,
     road: Road,
-    cells: CellTable,
+    cells: DatasetTable,
     dimension: DimensionTable,
 }
 
@@ -66,7 +66,12 @@ impl Kpis {
         let road = Road::new(bench.database.app());
         let event = (millrace_core::definition::SpecKind::Event, "marks");
         road.load(event, "a.csv", Mode::New, ROWS).await;
-        let (cells, _) = bench.store.cell_table("marks_by_school").await.unwrap().unwrap();
+        let (cells, _) = bench
+            .store
+            .dataset_table("marks_by_school")
+            .await
+            .unwrap()
+            .unwrap();
         let dimension = bench.store.dimension_table("schools").await.unwrap().unwrap();
         Some(Self {
             bench,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use millrace_store::datasets::{Answer as Rows, KpiQuery, ReadError};
 use millrace_store::selection::Grouping;
-use millrace_store::tables::{CellTable, DimensionTable};
+use millrace_store::tables::{DatasetTable, DimensionTable};
 
 use crate::deps::Deps;
 use crate::dto::answer::{RowPage, decode_cursor, row_page};
@@ -66,14 +66,14 @@ pub(crate) async fn list_dimension_rows(
 
 /// A dataset as it is read.
 pub(crate) struct Found {
-    pub(crate) cells: CellTable,
+    pub(crate) cells: DatasetTable,
     pub(crate) version: i64,
     pub(crate) dimension: Option<DimensionTable>,
 }
 
 /// The dataset of a name, with the dimension that it looks attributes up in.
 pub(crate) async fn load_dataset(deps: &Deps, name: &str) -> Answer<Found> {
-    let found = deps.store.cell_table(name).await?;
+    let found = deps.store.dataset_table(name).await?;
     let (cells, version) = found.ok_or_else(|| Problem::not_found(format!("there is no dataset {name}")))?;
     let dimension = match &cells.definition.join {
         Some(join) => deps.store.dimension_table(join.dimension.as_str()).await?,

@@ -35,7 +35,7 @@ fn record(state: &str) -> Value {
 /// A database that holds the dataset and one document, made again if that is asked for.
 fn answer(statement: &Statement, state: &str, has_expired: bool) -> Result<Rows, Failure> {
     match &statement.text {
-        found if found.contains("ingestion.dataset d join") => {
+        found if found.contains("left join ingestion.dataset d") => {
             match statement.parameters[0].1 == SqlValue::from("d") {
                 true => json(&json!({"table_no": 4, "version": 9, "definition": definition()})),
                 false => nothing(),

@@ -28,7 +28,7 @@ fn api_with_rows(rows: &[Vec<SqlValue>]) -> Api {
 
 fn answer(statement: &Statement, rows: &[Vec<SqlValue>]) -> Result<Rows, millrace_core::Failure> {
     match &statement.text {
-        found if found.contains("ingestion.dataset d join") => {
+        found if found.contains("left join ingestion.dataset d") => {
             let is_there = statement.parameters[0].1 == SqlValue::from("d");
             if is_there {
                 json(&json!({"table_no": 4, "version": 9, "definition": definition()}))

@@ -1,6 +1,8 @@
-//! Which event feeds a dataset.
+//! What feeds a dataset: an event, or another dataset.
 
-use millrace_core::definition::{DimensionDefinition, EventDefinition};
+use millrace_core::Name;
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, Feed};
+use millrace_core::field::FieldType;
 
 use super::parts::Parts;
 use super::{Catalogue, field};
@@ -10,21 +12,128 @@ use crate::problem::{Problems, quoted};
 /// The most events that a message lists.
 pub const MAX_LISTED_EVENTS: usize = 20;
 
-/// The event named in the body, else the only one that has all the columns.
-pub(super) fn find<'a>(
+/// A feed and its columns.
+pub(super) struct FeedColumns {
+    pub(super) feed: Feed,
+    groups: Vec<(Name, FieldType)>,
+    outputs: Vec<(Name, FieldType)>,
+}
+
+impl FeedColumns {
+    fn of_event(event: &EventDefinition) -> Self {
+        let fields = event.fields.iter();
+        Self {
+            feed: Feed::Event(event.name.clone()),
+            groups: fields
+                .map(|field| (field.name.clone(), field.field_type))
+                .collect(),
+            outputs: Vec::new(),
+        }
+    }
+
+    fn of_dataset(dataset: &DatasetDefinition, catalogue: &Catalogue) -> Self {
+        Self {
+            feed: Feed::Dataset(dataset.name.clone()),
+            groups: groups(dataset, catalogue),
+            outputs: outputs(dataset),
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &Name {
+        match &self.feed {
+            Feed::Event(name) | Feed::Dataset(name) => name,
+        }
+    }
+
+    /// Whether it is a dataset.
+    pub(super) fn is_dataset(&self) -> bool {
+        matches!(self.feed, Feed::Dataset(_))
+    }
+
+    /// The columns that can be grouped by: the event's fields, or what the dataset is grouped by.
+    pub(super) fn groups(&self) -> &[(Name, FieldType)] {
+        &self.groups
+    }
+
+    /// A column that can be grouped by.
+    pub(super) fn group(&self, name: &str) -> Option<&(Name, FieldType)> {
+        self.groups.iter().find(|(column, _)| column.as_str() == name)
+    }
+
+    /// Any column.
+    pub(super) fn column(&self, name: &str) -> Option<&(Name, FieldType)> {
+        let mut columns = self.groups.iter().chain(&self.outputs);
+        columns.find(|(column, _)| column.as_str() == name)
+    }
+
+    /// That there is no such column.
+    pub(super) fn has_none(&self, column: &str) -> String {
+        match &self.feed {
+            Feed::Event(event) => format!("the event {event} has no field {}", quoted(column)),
+            Feed::Dataset(dataset) => format!("the dataset {dataset} has no column {}", quoted(column)),
+        }
+    }
+}
+
+/// What a dataset's own view is grouped by, with types; the dimensions' are looked up.
+pub(super) fn groups(dataset: &DatasetDefinition, catalogue: &Catalogue) -> Vec<(Name, FieldType)> {
+    let dimension = dataset
+        .join
+        .as_ref()
+        .and_then(|join| catalogue.dimension(join.dimension.as_str()));
+    let typed = |name: &Name| {
+        let key = dataset.keys.iter().find(|key| &key.field == name);
+        let attribute = dimension.and_then(|dimension| field(&dimension.fields, name.as_str()));
+        let field_type = key
+            .map(|key| key.field_type)
+            .or(attribute.map(|field| field.field_type));
+        field_type.map(|field_type| (name.clone(), field_type))
+    };
+    dataset.group_by.iter().filter_map(typed).collect()
+}
+
+fn outputs(dataset: &DatasetDefinition) -> Vec<(Name, FieldType)> {
+    let outputs = dataset.outputs.iter();
+    outputs
+        .map(|output| (output.name.clone(), dataset.output_type(&output.formula)))
+        .collect()
+}
+
+/// The event or the dataset that the body names, else the only event that has all the columns.
+pub(super) fn find(
+    parts: &Parts<'_>,
+    dimension: Option<&DimensionDefinition>,
+    catalogue: &Catalogue,
+    problems: &mut Problems,
+) -> Option<FeedColumns> {
+    match (parts.event_name, &parts.dataset) {
+        (Some(name), _) => {
+            let event = catalogue.event(name);
+            if event.is_none() {
+                let message = format!("there is no event {}", quoted(name));
+                problems.add(&Pointer::of(&["event_name"]), "unknown_event", message);
+            }
+            event.map(FeedColumns::of_event)
+        }
+        (None, Some(listed)) => {
+            let dataset = catalogue.dataset(listed.name);
+            if dataset.is_none() {
+                let message = format!("there is no dataset {}", quoted(listed.name));
+                problems.add(&listed.at, "unknown_dataset", message);
+            }
+            dataset.map(|dataset| FeedColumns::of_dataset(dataset, catalogue))
+        }
+        (None, None) => find_event(parts, dimension, catalogue, problems).map(FeedColumns::of_event),
+    }
+}
+
+fn find_event<'a>(
     parts: &Parts<'_>,
     dimension: Option<&DimensionDefinition>,
     catalogue: &'a Catalogue,
     problems: &mut Problems,
 ) -> Option<&'a EventDefinition> {
-    if let Some(name) = parts.event_name {
-        let event = catalogue.event(name);
-        if event.is_none() {
-            let message = format!("there is no event {}", quoted(name));
-            problems.add(&Pointer::of(&["event_name"]), "unknown_event", message);
-        }
-        return event;
-    }
     let references = parts.references();
     let needed = references.columns(dimension);
     let has_all = |event: &&EventDefinition| needed.iter().all(|name| field(&event.fields, name).is_some());

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use millrace_core::Name;
-use millrace_core::definition::{EventDefinition, Formula, Measure, Output};
+use millrace_core::condition::Condition;
+use millrace_core::definition::{BorrowedColumn, DatasetDefinition, Formula, KeyField, Measure, Output};
 use millrace_core::field::FieldType;
 use serde_json::Value;
 
-use super::field;
+use super::feed::FeedColumns;
 use super::parts::{Listed, Parts};
+use super::percentage;
 use crate::problem::{Problems, quoted};
 
-/// The percentage's column where the body does not name it otherwise.
-const PERCENTAGE: &str = "percentage";
+/// The function that counts distinct values.
+const DISTINCT_COUNT: &str = "distinct_count";
 
 /// Bytes that a measure takes of a row at most: its count and its sum; with least and greatest value as well.
 const SUM_BYTES: usize = 8 + 24;
@@ -24,25 +26,73 @@ const MAX_WIDTH_BYTES: usize = 7_200;
 #[derive(Default)]
 pub(super) struct Made {
     pub(super) measures: Vec<Measure>,
+    pub(super) borrowed: Option<BorrowedColumn>,
     pub(super) outputs: Vec<Output>,
 }
 
+/// The outputs that there may be, by name.
+pub(super) type Possible = HashMap<String, Formula>;
+
 /// Reads the aggregate: `<function>_<column>` for each function and column, and the percentage where one is declared.
 /// The served ones are those among the properties, in their order.
-pub(super) fn read(parts: &Parts<'_>, event: &EventDefinition, problems: &mut Problems) -> Made {
+pub(super) fn read(
+    parts: &Parts<'_>,
+    feed: &FeedColumns,
+    keys: &[KeyField],
+    borrowed: Option<BorrowedColumn>,
+    filter: &[Condition],
+    problems: &mut Problems,
+) -> Made {
     let mut made = Made {
-        measures: read_measures(parts, event, problems),
+        measures: read_measures(parts, feed, problems),
+        borrowed,
         outputs: Vec::new(),
     };
     let mut possible = simple_outputs(parts, &made.measures);
-    if let Some((name, formula)) = read_percentage(parts, &made.measures, &possible, problems) {
-        possible.insert(name, formula);
-    }
+    read_distinct_counts(parts, feed, keys, &mut possible, problems);
+    percentage::read(parts, filter, &mut made, &mut possible, problems);
     read_served(parts, &possible, &mut made, problems);
     check_update(parts, &made, problems);
     mark_extremes(&mut made);
     check_width(parts, &made, problems);
     made
+}
+
+/// The columns whose distinct values are counted in a served output.
+pub(super) fn distinctly_counted<'a>(parts: &'a Parts<'_>) -> impl Iterator<Item = &'a str> {
+    let is_asked = parts
+        .functions
+        .iter()
+        .any(|function| function.name == DISTINCT_COUNT);
+    let columns = parts.aggregated.iter().filter(move |_| is_asked);
+    let columns = columns.filter(|column| parts.columns.contains_key(&distinct_name(column.name)));
+    columns.map(|column| column.name)
+}
+
+fn distinct_name(column: &str) -> String {
+    format!("{DISTINCT_COUNT}_{column}")
+}
+
+fn read_distinct_counts(
+    parts: &Parts<'_>,
+    feed: &FeedColumns,
+    keys: &[KeyField],
+    possible: &mut Possible,
+    problems: &mut Problems,
+) {
+    for name in distinctly_counted(parts) {
+        let key = keys.iter().position(|key| key.field.as_str() == name);
+        match key {
+            Some(key) => drop(possible.insert(distinct_name(name), Formula::DistinctCount { key })),
+            // Of an event, every column that is there has become a key.
+            None if feed.is_dataset() => {
+                let at = parts.columns_at.member(&distinct_name(name));
+                let message = format!("{} is not grouped by {}", feed.name(), quoted(name));
+                problems.add(&at, "not_a_group", message);
+            }
+            None => {}
+        }
+    }
 }
 
 /// All cells of a dataset fit a row of its table, however large their figures are.
@@ -56,8 +106,10 @@ fn check_width(parts: &Parts<'_>, made: &Made, problems: &mut Problems) {
         };
         width_bytes > MAX_WIDTH_BYTES
     });
-    // Each aggregated column that is good is one measure, so this is the column's place unless another was refused.
-    if let Some(column) = too_wide.and_then(|at| parts.aggregated.get(at)) {
+    // Each aggregated column that is good is one measure, so this is the column's place unless another was refused; the
+    // numerator's is one more.
+    let last = parts.aggregated.last();
+    if let Some(column) = too_wide.and_then(|at| parts.aggregated.get(at).or(last)) {
         let message = format!(
             "is too much for a row: a column takes {SUM_BYTES} bytes, or {EXTREMES_BYTES} where its min or max is served, \
              and there are {MAX_WIDTH_BYTES}"
@@ -66,30 +118,32 @@ fn check_width(parts: &Parts<'_>, made: &Made, problems: &mut Problems) {
     }
 }
 
-fn read_measures(parts: &Parts<'_>, event: &EventDefinition, problems: &mut Problems) -> Vec<Measure> {
+fn read_measures(parts: &Parts<'_>, feed: &FeedColumns, problems: &mut Problems) -> Vec<Measure> {
+    let is_added = |function: &Listed<'_>| !matches!(function.name, "count" | DISTINCT_COUNT);
+    let needs_numbers = parts.functions.iter().any(is_added);
     let mut measures = Vec::with_capacity(parts.aggregated.len());
     for column in &parts.aggregated {
-        let Some(found) = field(&event.fields, column.name) else {
-            let message = format!("the event {} has no field {}", event.name, quoted(column.name));
-            problems.add(&column.at, "unknown_column", message);
+        let Some((name, field_type)) = feed.column(column.name) else {
+            problems.add(&column.at, "unknown_column", feed.has_none(column.name));
             continue;
         };
-        if !found.field_type.is_numeric() {
-            let message = format!("{} of {} is not a number", found.name, event.name);
+        if needs_numbers && !field_type.is_numeric() {
+            let message = format!("{name} of {} is not a number", feed.name());
             problems.add(&column.at, "not_numeric", message);
             continue;
         }
         measures.push(Measure {
-            field: found.name.clone(),
-            field_type: found.field_type,
+            field: name.clone(),
+            field_type: *field_type,
             extremes: false,
+            filter: Vec::new(),
         });
     }
     measures
 }
 
-fn simple_outputs(parts: &Parts<'_>, measures: &[Measure]) -> HashMap<String, Formula> {
-    let mut outputs = HashMap::new();
+fn simple_outputs(parts: &Parts<'_>, measures: &[Measure]) -> Possible {
+    let mut outputs = Possible::new();
     for (measure, declared) in measures.iter().enumerate() {
         for function in &parts.functions {
             let formula = match function.name {
@@ -106,85 +160,7 @@ fn simple_outputs(parts: &Parts<'_>, measures: &[Measure]) -> HashMap<String, Fo
     outputs
 }
 
-fn read_percentage(
-    parts: &Parts<'_>,
-    measures: &[Measure],
-    possible: &HashMap<String, Formula>,
-    problems: &mut Problems,
-) -> Option<(String, Formula)> {
-    let (numerator, denominator) = match (&parts.numerator, &parts.denominator) {
-        (Some(numerator), Some(denominator)) => (numerator, denominator),
-        (None, None) => return None,
-        _ => {
-            let message = "numerator_col and denominator_col go together";
-            problems.add(&parts.aggregate_at, "missing_member", message);
-            return None;
-        }
-    };
-    let above = summed_measure(numerator, measures, possible, problems);
-    let below = summed_measure(denominator, measures, possible, problems);
-    let name = percentage_name(parts, possible, problems)?;
-    let formula = Formula::Percentage {
-        numerator: above?,
-        denominator: below?,
-    };
-    Some((name, formula))
-}
-
-/// The measure that a `sum_<column>` or a plain column stands for.
-fn summed_measure(
-    listed: &Listed<'_>,
-    measures: &[Measure],
-    possible: &HashMap<String, Formula>,
-    problems: &mut Problems,
-) -> Option<usize> {
-    let found = match possible.get(listed.name) {
-        Some(Formula::Sum { measure }) => Some(*measure),
-        Some(_) => None,
-        None => measures
-            .iter()
-            .position(|measure| measure.field.as_str() == listed.name),
-    };
-    if found.is_none() {
-        let message = format!(
-            "{} is neither a sum nor a column that is aggregated",
-            quoted(listed.name)
-        );
-        problems.add(&listed.at, "not_a_sum", message);
-    }
-    found
-}
-
-fn percentage_name(
-    parts: &Parts<'_>,
-    possible: &HashMap<String, Formula>,
-    problems: &mut Problems,
-) -> Option<String> {
-    let is_extra = |listed: &&Listed<'_>| {
-        let is_group = parts.group_by.iter().any(|group| group.name == listed.name);
-        !possible.contains_key(listed.name) && !is_group
-    };
-    let mut extra = parts.update.iter().filter(is_extra);
-    match (extra.next(), extra.next()) {
-        (None, _) => Some(PERCENTAGE.to_owned()),
-        (Some(only), None) => Some(only.name.to_owned()),
-        (Some(_), Some(second)) => {
-            let message = format!(
-                "{} is a second column that may be the percentage",
-                quoted(second.name)
-            );
-            problems.add(&second.at, "unknown_output", message);
-            None
-        }
-    }
-}
-
-fn read_served(
-    parts: &Parts<'_>,
-    possible: &HashMap<String, Formula>,
-    made: &mut Made,
-    problems: &mut Problems,
-) {
+fn read_served(parts: &Parts<'_>, possible: &Possible, made: &mut Made, problems: &mut Problems) {
     let mut spellings: HashMap<String, &str> = HashMap::new();
     for (name, column) in parts.columns {
         let at = parts.columns_at.member(name);
@@ -204,7 +180,7 @@ fn read_served(
             continue;
         };
         let declared = column.get("type").and_then(Value::as_str).unwrap_or_default();
-        if let Some(message) = type_message(formula, declared, &made.measures) {
+        if let Some(message) = type_message(type_of(formula, made), declared) {
             problems.add(&at.member("type"), "wrong_type", message);
         }
         made.outputs.push(Output {
@@ -221,17 +197,14 @@ fn read_served(
     }
 }
 
-fn type_message(formula: &Formula, declared: &str, measures: &[Measure]) -> Option<&'static str> {
-    let is_whole = match formula {
-        Formula::Count { .. } => true,
-        Formula::Sum { measure } | Formula::Min { measure } | Formula::Max { measure } => measures
-            .get(*measure)
-            .is_some_and(|measure| measure.field_type == FieldType::Integer),
-        Formula::Avg { .. } | Formula::Percentage { .. } => false,
-    };
+fn type_of(formula: &Formula, made: &Made) -> FieldType {
+    DatasetDefinition::type_of(formula, &made.measures, made.borrowed.as_ref())
+}
+
+fn type_message(field_type: FieldType, declared: &str) -> Option<&'static str> {
     match declared {
         "number" => None,
-        "integer" if is_whole => None,
+        "integer" if field_type == FieldType::Integer => None,
         "integer" => Some("must be \"number\": the values have decimal places"),
         _ => Some("must be \"integer\" or \"number\""),
     }

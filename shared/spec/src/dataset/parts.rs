@@ -21,6 +21,13 @@ pub(super) struct DimensionPart<'a> {
     pub(super) merge_on: Listed<'a>,
 }
 
+/// A declared condition: `filter_col`, `filter_type`, `filter`.
+pub(super) struct FilterPart<'a> {
+    pub(super) column: Listed<'a>,
+    pub(super) operator: Listed<'a>,
+    pub(super) value: Listed<'a>,
+}
+
 /// What a dataset's body says.
 pub(super) struct Parts<'a> {
     pub(super) name: Name,
@@ -32,6 +39,9 @@ pub(super) struct Parts<'a> {
     pub(super) group_by: Vec<Listed<'a>>,
     pub(super) functions: Vec<Listed<'a>>,
     pub(super) aggregated: Vec<Listed<'a>>,
+    /// The dataset that it is computed from, or whose column it borrows where an event is named too.
+    pub(super) dataset: Option<Listed<'a>>,
+    pub(super) filters: Vec<FilterPart<'a>>,
     pub(super) numerator: Option<Listed<'a>>,
     pub(super) denominator: Option<Listed<'a>>,
     pub(super) update: Vec<Listed<'a>>,
@@ -39,14 +49,22 @@ pub(super) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The event has what is aggregated, what is joined on, and what is grouped by and no dimension attribute.
+    /// The event has what is aggregated, filtered by and joined on, and what is grouped by and no dimension attribute.
     pub(super) fn references(&self) -> References {
         let merge_on = self.dimension.iter().map(|declared| &declared.merge_on);
+        let filtered = self.filters.iter().map(|filter| &filter.column);
         let names = |listed: &Listed<'_>| listed.name.to_owned();
         References {
             event: self.event_name.map(str::to_owned),
+            dataset: self.dataset.as_ref().map(names),
             dimension: self.dimension.as_ref().map(|declared| names(&declared.table)),
-            event_columns: self.aggregated.iter().chain(merge_on).map(names).collect(),
+            event_columns: self
+                .aggregated
+                .iter()
+                .chain(merge_on)
+                .chain(filtered)
+                .map(names)
+                .collect(),
             grouped_columns: self.group_by.iter().map(names).collect(),
         }
     }
@@ -69,12 +87,14 @@ pub(super) fn read<'a>(body: &'a Value, problems: &mut Problems) -> Option<Parts
     let aggregate = dataset.pointer("/aggregate/properties")?;
     let aggregate_at = at_dataset.member("aggregate").member("properties");
     constant::check_table(Some(aggregate), &aggregate_at, name.as_str(), problems);
-    refuse_what_is_not_supported(aggregate, &aggregate_at, problems);
     let items = dataset.pointer("/items/items")?;
     let items_at = at_dataset.member("items").member("items");
     check_required(items, &items_at, problems);
-    let column_list = aggregate.pointer("/columns/items/properties/column")?;
-    let column_at = ["columns", "items", "properties", "column"].iter();
+    let columns = aggregate.pointer("/columns/items/properties")?;
+    let columns_at = ["columns", "items", "properties"];
+    let columns_at = columns_at
+        .iter()
+        .fold(aggregate_at.clone(), |at, member| at.member(member));
     Some(Parts {
         name,
         event_name: body.get("event_name").and_then(Value::as_str),
@@ -87,12 +107,11 @@ pub(super) fn read<'a>(body: &'a Value, problems: &mut Problems) -> Option<Parts
             problems,
         ),
         aggregated: distinct(
-            list(
-                Some(column_list),
-                &column_at.fold(aggregate_at.clone(), |at, member| at.member(member)),
-            ),
+            list(columns.get("column"), &columns_at.member("column")),
             problems,
         ),
+        dataset: read_table(columns, &columns_at, problems),
+        filters: read_filters(aggregate.get("filters"), &aggregate_at.member("filters")),
         numerator: constant_at(aggregate, &aggregate_at, "numerator_col"),
         denominator: constant_at(aggregate, &aggregate_at, "denominator_col"),
         update: distinct(
@@ -142,28 +161,42 @@ fn constant_at<'a>(holder: &'a Value, at: &Pointer, member: &str) -> Option<List
 fn read_dimension<'a>(top: &'a Value, at: &Pointer, problems: &mut Problems) -> Option<DimensionPart<'a>> {
     let properties = top.pointer("/dimensions/properties")?;
     let at = at.member("dimensions").member("properties");
-    let table = properties.get("table")?;
     Some(DimensionPart {
-        table: Listed {
-            name: constant::table_name(table, &at.member("table"), problems)?,
-            at: at.member("table").member("pattern"),
-        },
+        table: read_table(properties, &at, problems)?,
         columns: list(properties.get("column"), &at.member("column")),
         merge_on: constant_at(properties, &at, "merge_on_col")?,
     })
 }
 
-fn refuse_what_is_not_supported(aggregate: &Value, at: &Pointer, problems: &mut Problems) {
-    if aggregate.get("filters").is_some() {
-        let message = "filters on the rows of a dataset are not supported yet";
-        problems.add(&at.member("filters"), "not_supported_yet", message);
+fn read_table<'a>(holder: &'a Value, at: &Pointer, problems: &mut Problems) -> Option<Listed<'a>> {
+    let at = at.member("table");
+    let name = constant::table_name(holder.get("table")?, &at, problems)?;
+    Some(Listed {
+        name,
+        at: at.member("pattern"),
+    })
+}
+
+/// One condition, or several that must all hold.
+fn read_filters<'a>(filters: Option<&'a Value>, at: &Pointer) -> Vec<FilterPart<'a>> {
+    match filters {
+        None => Vec::new(),
+        Some(Value::Array(several)) => several
+            .iter()
+            .enumerate()
+            .filter_map(|(index, one)| read_filter(one, &at.item(index)))
+            .collect(),
+        Some(one) => read_filter(one, at).into_iter().collect(),
     }
-    if aggregate.pointer("/columns/items/properties/table").is_some() {
-        let members = ["columns", "items", "properties", "table"];
-        let at = members.iter().fold(at.clone(), |at, member| at.member(member));
-        let message = "a dataset computed from another dataset is not supported yet";
-        problems.add(&at, "not_supported_yet", message);
-    }
+}
+
+fn read_filter<'a>(filter: &'a Value, at: &Pointer) -> Option<FilterPart<'a>> {
+    let (properties, at) = (filter.get("properties")?, at.member("properties"));
+    Some(FilterPart {
+        column: constant_at(properties, &at, "filter_col")?,
+        operator: constant_at(properties, &at, "filter_type")?,
+        value: constant_at(properties, &at, "filter")?,
+    })
 }
 
 fn check_required(items: &Value, at: &Pointer, problems: &mut Problems) {

@@ -22,7 +22,7 @@ fn the_seeds_dataset_compiles() {
         "outputs": [
             {"name": "sum_students_attendance_marked", "function": "sum", "measure": 0},
             {"name": "sum_total_students", "function": "sum", "measure": 1},
-            {"name": "percentage", "function": "percentage", "numerator": 0, "denominator": 1},
+            {"name": "percentage", "function": "percentage", "numerator": {"sum": 0}, "denominator": {"sum": 1}},
         ],
         "join": {"dimension": "dimension_school", "field": "school_id"},
         "group_by": ["date", "school_id"],
@@ -129,7 +129,10 @@ fn the_event_is_named_or_the_only_one_that_fits() {
         error.message
     );
     let named = with(attendance_dataset(), "/event_name", json!("event_other"));
-    assert_eq!(check_dataset(&named, &two).unwrap().event.as_str(), "event_other");
+    assert_eq!(
+        check_dataset(&named, &two).unwrap().event().unwrap().as_str(),
+        "event_other"
+    );
     let unknown = with(attendance_dataset(), "/event_name", json!("nope"));
     assert_eq!(
         found(check_dataset(&unknown, &two)),

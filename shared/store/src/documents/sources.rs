@@ -1,6 +1,5 @@
 //! What figures are made from, and since when it is so.
 
-use millrace_core::definition::DatasetDefinition;
 use millrace_core::failure::Failure;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
@@ -25,21 +24,24 @@ pub struct SourceVersion {
 pub struct Sources {
     /// The instant of the newest of the versions (RFC 3339, UTC).
     pub as_of: String,
-    /// The dataset, then its dimension if it has one.
+    /// The datasets with cells, then the dimensions.
     pub versions: Vec<SourceVersion>,
 }
 
 impl Store {
-    /// The versions of a dataset and its dimension, and the instant at which the newer of them was made: by the commit
-    /// of the contribution that led to it, so that the same data always have the same instant.
+    /// The versions of the datasets with cells and the dimensions that a dataset's figures come from, and the instant at
+    /// which the newest of them was made: by the commit of the contribution that led to it, so that the same data always
+    /// have the same instant.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn dataset_sources(&self, dataset: &DatasetDefinition) -> Result<Option<Sources>, Failure> {
-        let text = "with source (kind, name, version, created_at) as ( \
-                select 'dataset', name, version, created_at from ingestion.dataset where name = cast(:dataset as text) \
+    pub async fn dataset_sources(&self, dataset: &Name) -> Result<Option<Sources>, Failure> {
+        let text = "with upstream as (select kind, name from ingestion.upstream(cast(:dataset as text))), \
+             source (kind, name, version, created_at) as ( \
+                select 'dataset', name, version, created_at from ingestion.dataset \
+                where ('dataset', name) in (select kind, name from upstream) \
                 union all select 'dimension', name, version, created_at from ingestion.dimension \
-                where name = cast(:dimension as text)), \
+                where ('dimension', name) in (select kind, name from upstream)), \
              seen as (select s.kind, s.name, s.version, \
                 (select count(*) from ingestion.contribution c \
                     where c.target_kind = s.kind and c.target = s.name and c.is_current and c.rows > 0) as files, \
@@ -49,11 +51,8 @@ impl Store {
              select case when count(*) > 0 then jsonb_build_object( \
                 'as_of', to_char(max(made_at) at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
                 'versions', jsonb_agg(jsonb_build_object('kind', kind, 'name', name, 'version', version, \
-                    'files', files) order by kind))::text end from seen";
-        let dimension = dataset.join.as_ref().map(|join| join.dimension.as_str());
-        let statement = Statement::new(text)
-            .bind("dataset", dataset.name.as_str())
-            .bind("dimension", dimension);
+                    'files', files) order by kind, name))::text end from seen";
+        let statement = Statement::new(text).bind("dataset", dataset.as_str());
         self.json(statement).await
     }
 }

@@ -1,0 +1,100 @@
+//! What a selection reads: cells, another dataset's view, or cells beside a borrowed column.
+
+use std::fmt::Write as _;
+
+use millrace_core::condition::Condition;
+use millrace_core::definition::Feed;
+use millrace_core::field::FieldType;
+
+use super::{Selection, SelectionError, identifier};
+
+impl Selection<'_> {
+    /// The expression of a key.
+    pub(super) fn key(&self, alias: &str, at: usize) -> Result<String, SelectionError> {
+        match (self.cells.cells(), self.definition().keys.get(at)) {
+            (None, Some(key)) => Ok(format!("{alias}.{}", identifier(&key.field)?)),
+            _ => Ok(format!("{alias}.k{}", at + 1)),
+        }
+    }
+
+    /// What is read: the cells with what is borrowed beside them.
+    pub(super) fn feed(&self) -> Result<String, SelectionError> {
+        let own = self.own_feed()?;
+        let definition = self.definition();
+        let Some(borrowed) = &definition.borrowed else {
+            return Ok(own);
+        };
+        let (mut of_cells, mut of_other) = (String::new(), String::new());
+        for (at, key) in definition.keys.iter().enumerate() {
+            let _ = write!(of_cells, ", k{}", at + 1);
+            let _ = write!(of_other, ", {}", identifier(&key.field)?);
+        }
+        for (at, measure) in definition.measures.iter().enumerate() {
+            let m = at + 1;
+            let _ = write!(of_cells, ", m{m}_count, m{m}_sum");
+            of_other.push_str(", 0, 0");
+            if measure.extremes {
+                let _ = write!(of_cells, ", m{m}_min, m{m}_max");
+                of_other.push_str(", null, null");
+            }
+        }
+        Ok(format!(
+            "(select row_count, null::numeric as borrowed{of_cells} from {own} \
+             union all select 0, {}::numeric{of_other} from ingestion.{})",
+            identifier(&borrowed.column)?,
+            identifier(&borrowed.dataset)?,
+        ))
+    }
+
+    /// The cells, or the other dataset's groups as far as they count.
+    pub(super) fn own_feed(&self) -> Result<String, SelectionError> {
+        if let Some(cells) = self.cells.cells() {
+            return Ok(cells);
+        }
+        let definition = self.definition();
+        let (Feed::Dataset(name) | Feed::Event(name)) = &definition.feed;
+        let view = format!("ingestion.{}", identifier(name)?);
+        Ok(match conditions("s", &definition.filter)? {
+            None => view,
+            Some(conditions) => format!("(select * from {view} s where {conditions})"),
+        })
+    }
+
+    /// Which groups are shown: those with something in them, and more than what is borrowed.
+    pub(super) fn group_condition(&self) -> &'static str {
+        match self.definition().borrowed {
+            Some(_) => "sum(c.row_count) > 0",
+            None => "count(*) > 0",
+        }
+    }
+}
+
+/// Conditions on the columns of a view, joined; none where there are none.
+pub(super) fn conditions(alias: &str, conditions: &[Condition]) -> Result<Option<String>, SelectionError> {
+    let mut texts = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        texts.push(format!(
+            "{alias}.{} {} {}",
+            identifier(&condition.field)?,
+            condition.operator.as_str(),
+            literal(condition)
+        ));
+    }
+    Ok((!texts.is_empty()).then(|| texts.join(" and ")))
+}
+
+/// A condition's value as a constant of its type. Views take no parameters, and a colon or a quote in a text would be
+/// read as one by some who rewrite statements: such a text goes as its bytes.
+fn literal(condition: &Condition) -> String {
+    let value = &condition.value;
+    let sql_type = condition.field_type.sql_type();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" _-+.".contains(&byte);
+    if value.bytes().all(is_plain) && condition.field_type != FieldType::Timestamp {
+        return format!("'{value}'::{sql_type}");
+    }
+    let mut hex = String::with_capacity(2 * value.len());
+    for byte in value.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    format!("convert_from(decode('{hex}', 'hex'), 'UTF8')::{sql_type}")
+}
