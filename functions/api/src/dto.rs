@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod documents;
 pub mod drive;
+pub mod explain;
 pub mod files;
 pub mod health;
 pub mod kpi;

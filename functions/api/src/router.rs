@@ -20,7 +20,7 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
+    datasets, documents, explain, files, health, kpis, openapi, sources, specs, system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -145,6 +145,8 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
         scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
         scoped(Scope::DocumentsWrite, handler!(documents::order))
             .keyed()
             .takes(Takes::Json)

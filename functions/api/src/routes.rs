@@ -2,6 +2,7 @@
 
 pub(crate) mod datasets;
 pub(crate) mod documents;
+pub(crate) mod explain;
 pub(crate) mod files;
 mod fitting;
 pub(crate) mod health;

@@ -214,7 +214,7 @@ fn is_of_type(column: &Column, field_type: FieldType) -> bool {
 
 /// Writes a slot so that different values have different bytes, also when several are joined; `None` for a text that
 /// is not there.
-fn write_key_bytes(column: &ColumnData, row: usize, bytes: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn write_key_bytes(column: &ColumnData, row: usize, bytes: &mut Vec<u8>) -> Option<()> {
     if !column.validity.is_valid(row) {
         bytes.push(0);
         return Some(());
@@ -242,7 +242,7 @@ fn write_key_bytes(column: &ColumnData, row: usize, bytes: &mut Vec<u8>) -> Opti
 }
 
 /// A row whose key cannot be written.
-struct RefusedKey {
+pub(crate) struct RefusedKey {
     field: Option<Name>,
     error: KeyError,
 }
@@ -265,7 +265,11 @@ impl RefusedKey {
     }
 }
 
-fn cell_key(columns: &[&ColumnData], keys: &[KeyField], row: usize) -> Result<CellKey, RefusedKey> {
+pub(crate) fn cell_key(
+    columns: &[&ColumnData],
+    keys: &[KeyField],
+    row: usize,
+) -> Result<CellKey, RefusedKey> {
     let mut writer = KeyWriter::default();
     for (column, key) in columns.iter().zip(keys) {
         write_part(&mut writer, column, row).map_err(|error| RefusedKey {

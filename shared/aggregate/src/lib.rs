@@ -29,6 +29,7 @@ pub mod partial;
 pub mod plan;
 pub mod settle;
 pub mod staging;
+pub mod trace;
 
 #[cfg(test)]
 mod recomputation;
@@ -43,3 +44,4 @@ pub use partial::{Bounds, MeasurePartial, Partial, PartialEntry};
 pub use plan::{AggregationPlan, Layout, PlanError};
 pub use settle::{SettleError, Settlement, overlaps, retracted_keys};
 pub use staging::{StageChunk, StageChunks, StageError, stage_chunks};
+pub use trace::{RowTracer, TracedRow};

@@ -169,6 +169,7 @@ impl<'a> Reading<'a> {
             filters: self.query.filters.clone(),
             from: self.query.from.clone(),
             to: self.query.to.clone(),
+            within: None,
             after: None,
             limit: self.page_rows,
         }

@@ -15,6 +15,7 @@ mod compose;
 pub mod contribute;
 pub mod documents;
 pub mod drive;
+pub mod explain;
 pub mod fetch;
 pub mod figures;
 pub mod ingest;

@@ -20,6 +20,8 @@ pub struct KpiQuery {
     pub from: Option<String>,
     /// Last day, exclusive.
     pub to: Option<String>,
+    /// The group of this or another grouping that is asked for: its values, in that one's order; a null is a value.
+    pub within: Option<(Grouping, Vec<Option<String>>)>,
     /// The row key after which the page starts.
     pub after: Option<String>,
     /// The most rows.
@@ -82,40 +84,41 @@ impl Store {
         query: &KpiQuery,
     ) -> Result<Answer, ReadError> {
         let selection = Selection::new(cells, dimension)?;
-        let mut conditions = Vec::new();
-        let mut bound: Vec<(String, Value)> = Vec::new();
-        for (at, (name, values)) in query.filters.iter().enumerate() {
-            let (expression, field_type) = selection.column(name)?;
-            conditions.push(format!(
-                "{expression} in (select v::{} from jsonb_array_elements_text(cast(:filter{at} as jsonb)) as x (v))",
-                field_type.sql_type()
-            ));
-            bound.push((
-                format!("filter{at}"),
-                serde_json::json!(values).to_string().into(),
-            ));
-        }
-        for (name, operator, day) in [("from_day", ">=", &query.from), ("to_day", "<", &query.to)] {
-            if let Some(day) = day {
-                conditions.push(format!(
-                    "{} {operator} cast(:{name} as date)",
-                    selection.date_column()?
-                ));
-                bound.push((name.to_owned(), day.as_str().into()));
-            }
-        }
+        let (conditions, bound) = conditions(&selection, query)?;
         let columns = selection.columns(&query.grouping)?;
-        let mut statement = Statement::new(selection.page(&query.grouping, &conditions)?)
+        let statement = Statement::new(selection.page(&query.grouping, &conditions)?)
             .bind("after", query.after.clone())
             .bind("limit", query.limit);
-        for (name, value) in bound {
-            statement = statement.bind(name, value);
-        }
+        let statement = bind_all(statement, bound);
         let rows = self.rows(statement).await.map_err(ReadError::Database)?;
         Ok(Answer {
             columns,
             rows: keyed_rows(rows.rows),
         })
+    }
+
+    /// The keys of the cells that a question is answered from, in their order, after a key; none where the dataset has
+    /// no cells, since it is computed from another.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the query does not fit the dataset or the database fails.
+    pub async fn list_cell_keys(
+        &self,
+        cells: &DatasetTable,
+        dimension: Option<&DimensionTable>,
+        query: &KpiQuery,
+    ) -> Result<Option<Vec<String>>, ReadError> {
+        let selection = Selection::new(cells, dimension)?;
+        let (conditions, bound) = conditions(&selection, query)?;
+        let Some(text) = selection.cell_keys(&conditions)? else {
+            return Ok(None);
+        };
+        let statement = Statement::new(text)
+            .bind("after", query.after.clone())
+            .bind("limit", query.limit);
+        let rows = self.rows(bind_all(statement, bound)).await;
+        let rows = rows.map_err(ReadError::Database)?.rows;
+        Ok(Some(keyed_rows(rows).into_iter().map(|(key, _)| key).collect()))
     }
 
     /// What waits for rows of a dimension: the dataset's own, and those of what it is computed from.
@@ -187,6 +190,46 @@ impl Store {
             rows: keyed_rows(rows.rows),
         })
     }
+}
+
+type Bound = Vec<(String, Value)>;
+
+/// The conditions of a question, and what is bound in them.
+fn conditions(selection: &Selection<'_>, query: &KpiQuery) -> Result<(Vec<String>, Bound), ReadError> {
+    let mut conditions = Vec::new();
+    let mut bound: Bound = Vec::new();
+    for (at, (name, values)) in query.filters.iter().enumerate() {
+        let (expression, field_type) = selection.column(name)?;
+        conditions.push(format!(
+            "{expression} in (select v::{} from jsonb_array_elements_text(cast(:filter{at} as jsonb)) as x (v))",
+            field_type.sql_type()
+        ));
+        bound.push((
+            format!("filter{at}"),
+            serde_json::json!(values).to_string().into(),
+        ));
+    }
+    for (name, operator, day) in [("from_day", ">=", &query.from), ("to_day", "<", &query.to)] {
+        if let Some(day) = day {
+            conditions.push(format!(
+                "{} {operator} cast(:{name} as date)",
+                selection.date_column()?
+            ));
+            bound.push((name.to_owned(), day.as_str().into()));
+        }
+    }
+    if let Some((grouping, key)) = &query.within {
+        conditions.extend(selection.key_conditions(grouping)?);
+        let values = key.iter().enumerate();
+        bound.extend(values.map(|(at, value)| (format!("key{at}"), value.clone().into())));
+    }
+    Ok((conditions, bound))
+}
+
+fn bind_all(statement: Statement, bound: Bound) -> Statement {
+    bound
+        .into_iter()
+        .fold(statement, |statement, (name, value)| statement.bind(name, value))
 }
 
 fn dimension_columns(dimension: &DimensionTable) -> Vec<OutputColumn> {

@@ -14,6 +14,7 @@ pub mod files;
 pub mod health;
 pub mod outbox;
 pub mod selection;
+pub mod shares;
 pub mod snapshot;
 pub mod sources;
 pub mod specs;

@@ -291,6 +291,19 @@ impl<'a> Selection<'a> {
         }
     }
 
+    /// The conditions that a group has these values, in the order of the grouping; `:key0` and so on are bound by the
+    /// caller.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when the grouping does not fit the dataset.
+    pub fn key_conditions(&self, grouping: &Grouping) -> Result<Vec<String>, SelectionError> {
+        let groups = self.groups(grouping)?.into_iter().enumerate();
+        let condition = |(at, (expression, _)): (usize, (String, OutputColumn))| {
+            format!("({expression})::text is not distinct from cast(:key{at} as text)")
+        };
+        Ok(groups.map(condition).collect())
+    }
+
     /// The columns of an answer, in order: what is grouped by, then the outputs.
     ///
     /// # Errors

@@ -238,7 +238,7 @@ impl Store {
             kept = serde_json::json!({"table_no": number, "event": event.as_str(), "key_types": types,
                 "extremes": extremes});
         }
-        let table = DatasetTable::new(table_no, dataset);
+        let table = DatasetTable::new(table_no, 1, dataset);
         let view = Selection::new(&table, dimension.as_ref())
             .and_then(|selection| selection.view(&Grouping::columns(&dataset.group_by)))
             .map_err(|error| Failure::invalid("store.create_spec", error.to_string()))?;
@@ -379,18 +379,17 @@ impl Store {
         struct Found {
             table_no: Option<i64>,
             version: i64,
+            spec_version: u32,
             definition: DatasetDefinition,
         }
-        let text = "select s.name, jsonb_build_object('table_no', d.table_no, \
+        let text = "select s.name, jsonb_build_object('table_no', d.table_no, 'spec_version', s.version, \
              'version', ingestion.dataset_version(s.name), 'definition', s.definition)::text \
              from spec.spec s left join ingestion.dataset d on d.name = s.name \
              where s.kind = 'dataset' and s.name = cast(:name as text) order by s.version desc limit 1";
         let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
         Ok(found.map(|found| {
-            (
-                DatasetTable::new(found.table_no, &found.definition),
-                found.version,
-            )
+            let table = DatasetTable::new(found.table_no, found.spec_version, &found.definition);
+            (table, found.version)
         }))
     }
 }

@@ -10,6 +10,8 @@ use millrace_sql::identifier::quote;
 #[derive(Debug, Clone)]
 pub struct DatasetTable {
     table_no: Option<i64>,
+    /// The version of its spec.
+    pub spec_version: u32,
     /// The dataset.
     pub definition: DatasetDefinition,
 }
@@ -25,9 +27,10 @@ pub struct DimensionTable {
 impl DatasetTable {
     /// The table of cells with a number, for a dataset; without one, a dataset that is computed from another.
     #[must_use]
-    pub fn new(table_no: Option<i64>, definition: &DatasetDefinition) -> Self {
+    pub fn new(table_no: Option<i64>, spec_version: u32, definition: &DatasetDefinition) -> Self {
         Self {
             table_no,
+            spec_version,
             definition: definition.clone(),
         }
     }

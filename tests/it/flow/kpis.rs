@@ -1,6 +1,8 @@
 //! KPIs of every kind against a naive program: filters on rows and groups, distinct counts, datasets of datasets, and
 //! percentages of a borrowed column.
 
+mod bodies;
+mod explained;
 mod naive;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,6 @@ use millrace_store::datasets::KpiQuery;
 use millrace_store::selection::{Grain, Grouping};
 use millrace_tests::{Database, Random, Road, specs};
 use naive::{Meal, Model, Visit};
-use serde_json::{Value, json};
 
 const VISITS: (SpecKind, &str) = (SpecKind::Event, "visits");
 const MEALS: (SpecKind, &str) = (SpecKind::Event, "meals");
@@ -21,157 +22,16 @@ const SCHOOLS: (SpecKind, &str) = (SpecKind::Dimension, "schools");
 /// A note that is a constant in a view, and would end a statement if it were anything else.
 const NOTE: &str = "x'); drop table spec.spec; -- :after \\ é";
 
-const PROPERTIES: &str = "/input/properties/dataset/properties";
-
 struct Kpis {
     database: Database,
     road: Road,
-}
-
-fn constant(value: &str) -> Value {
-    json!({ "type": "string", "pattern": value })
-}
-
-/// A dataset's body with members of its aggregate and served columns set.
-fn dataset(wanted: &specs::Dataset<'_>, members: Value, served: &[&str]) -> Value {
-    let mut body = specs::dataset(wanted);
-    if wanted.event.is_empty() {
-        body.as_object_mut().unwrap().remove("event_name");
-    }
-    let items = body.pointer_mut(&format!("{PROPERTIES}/items/items")).unwrap();
-    items["required"] = json!(wanted.group_by);
-    for name in served {
-        items["properties"][*name] = json!({ "type": "number" });
-    }
-    let aggregate = body
-        .pointer_mut(&format!("{PROPERTIES}/aggregate/properties"))
-        .unwrap();
-    aggregate["update_cols"] = json!(served);
-    for (member, value) in members.as_object().unwrap() {
-        match member.as_str() {
-            "table" => aggregate["columns"]["items"]["properties"]["table"] = value.clone(),
-            _ => aggregate[member] = value.clone(),
-        }
-    }
-    body
-}
-
-fn filter(column: &str, operator: &str, value: &str) -> Value {
-    json!({ "type": "object", "properties": { "filter_col": constant(column),
-        "filter_type": constant(operator), "filter": constant(value) } })
-}
-
-fn percentage(numerator: &str, denominator: &str, mut members: Value) -> Value {
-    members["numerator_col"] = constant(numerator);
-    members["denominator_col"] = constant(denominator);
-    members
-}
-
-fn bodies() -> Vec<Value> {
-    let by_cluster = Some(("schools", "school"));
-    let base = specs::Dataset::default();
-    let of = |name: &'static str, event: &'static str| specs::Dataset { name, event, ..base };
-    vec![
-        specs::event(
-            VISITS.1,
-            &[
-                ("day", "date!"),
-                ("school", "string"),
-                ("grade", "integer"),
-                ("marked", "number"),
-                ("total", "integer"),
-                ("note", "string"),
-            ],
-        ),
-        specs::event(
-            MEALS.1,
-            &[("day", "date!"), ("school", "string"), ("served", "integer")],
-        ),
-        specs::dimension(
-            SCHOOLS.1,
-            &["school"],
-            &[("school", "string!"), ("cluster", "string")],
-        ),
-        specs::dataset(&specs::Dataset {
-            group_by: &["day", "school"],
-            functions: &["sum"],
-            columns: &["marked", "total"],
-            percentage: Some(("sum_marked", "sum_total")),
-            ..of("by_school", VISITS.1)
-        }),
-        dataset(
-            &specs::Dataset {
-                group_by: &["day", "cluster"],
-                functions: &["count"],
-                columns: &["school"],
-                dimension: by_cluster,
-                ..of("good_schools", "")
-            },
-            percentage(
-                "good",
-                "all_schools",
-                json!({ "table": constant("ingestion.by_school"),
-                "filters": filter("percentage", ">=", "50") }),
-            ),
-            &["good", "all_schools", "percentage"],
-        ),
-        dataset(
-            &specs::Dataset {
-                group_by: &["day"],
-                functions: &["sum", "min", "max", "avg", "count"],
-                columns: &["good"],
-                ..of("clusters_with_good_schools", "")
-            },
-            json!({ "table": constant("ingestion.good_schools"), "filters": filter("good", ">", "0") }),
-            &["sum_good", "min_good", "max_good", "avg_good", "count_good"],
-        ),
-        dataset(
-            &specs::Dataset {
-                group_by: &["day"],
-                functions: &["count"],
-                columns: &["note"],
-                ..of("large_visits", VISITS.1)
-            },
-            percentage(
-                "large",
-                "noted",
-                json!({ "filters": filter("marked", ">=", "2.5") }),
-            ),
-            &["large", "noted", "percentage"],
-        ),
-        dataset(
-            &specs::Dataset {
-                group_by: &["school"],
-                functions: &["sum", "distinct_count"],
-                columns: &["marked", "grade"],
-                ..of("of_one_note", VISITS.1)
-            },
-            json!({ "filters": [filter("note", "=", NOTE), filter("day", "<", "2023-01-04")] }),
-            &["sum_marked", "distinct_count_grade"],
-        ),
-        dataset(
-            &specs::Dataset {
-                group_by: &["day", "cluster"],
-                functions: &["sum"],
-                columns: &["served"],
-                dimension: by_cluster,
-                ..of("meals_a_pupil", MEALS.1)
-            },
-            percentage(
-                "sum_served",
-                "sum_total",
-                json!({ "table": constant("ingestion.by_school") }),
-            ),
-            &["sum_served", "sum_total", "percentage"],
-        ),
-    ]
 }
 
 impl Kpis {
     async fn new() -> Option<Self> {
         let database = Database::new()?;
         let owner = database.owner_store();
-        for body in bodies() {
+        for body in bodies::all() {
             specs::create(&owner, &body).await;
         }
         let road = Road::new(database.app());

@@ -33,6 +33,8 @@ const GRANTS: [Grants; 7] = [
             "secretsmanager:GetSecretValue owner secret",
             "s3:PutObject LandingBucket.Arn/uploads/*",
             "s3:GetObject CollectionsBucket.Arn/row-errors/*",
+            "s3:GetObject CollectionsBucket.Arn/partials/*",
+            "s3:GetObject CollectionsBucket.Arn/parts/*",
             "s3:GetObject DocumentsBucket.Arn/*",
             "s3:ListBucket LandingBucket.Arn",
             "s3:ListBucket CollectionsBucket.Arn",

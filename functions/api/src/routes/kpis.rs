@@ -48,7 +48,7 @@ pub(crate) async fn query(
     }))
 }
 
-fn question(found: &Found, asked: KpiParameters) -> Answer<KpiQuery> {
+pub(crate) fn question(found: &Found, asked: KpiParameters) -> Answer<KpiQuery> {
     let own_columns = || found.cells.definition.group_by.clone();
     Ok(KpiQuery {
         grouping: Grouping {
@@ -58,6 +58,7 @@ fn question(found: &Found, asked: KpiParameters) -> Answer<KpiQuery> {
         filters: asked.filter,
         from: asked.from.map(|day| day.to_string()),
         to: asked.to.map(|day| day.to_string()),
+        within: None,
         after: decode_cursor(asked.cursor)?,
         limit: 0,
     })

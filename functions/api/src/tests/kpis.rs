@@ -31,7 +31,7 @@ fn answer(statement: &Statement, rows: &[Vec<SqlValue>]) -> Result<Rows, millrac
         found if found.contains("left join ingestion.dataset d") => {
             let is_there = statement.parameters[0].1 == SqlValue::from("d");
             if is_there {
-                json(&json!({"table_no": 4, "version": 9, "definition": definition()}))
+                json(&json!({"table_no": 4, "spec_version": 1, "version": 9, "definition": definition()}))
             } else {
                 nothing()
             }

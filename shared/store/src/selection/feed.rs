@@ -60,6 +60,28 @@ impl Selection<'_> {
         })
     }
 
+    /// A page of the keys of the cells that a question is answered from, in their order; none without cells.
+    ///
+    /// # Errors
+    /// [`SelectionError::BadIdentifier`].
+    pub(crate) fn cell_keys(&self, conditions: &[String]) -> Result<Option<String>, SelectionError> {
+        let Some(cells) = self.cells.cells() else {
+            return Ok(None);
+        };
+        let join = match (self.dimension, self.join_condition("c")?) {
+            (Some(dimension), Some(condition)) => {
+                format!("join {} d on d.is_visible and {condition}", dimension.table())
+            }
+            _ => String::new(),
+        };
+        let mut all = vec!["(cast(:after as text) is null or c.cell_key > cast(:after as text))"];
+        all.extend(conditions.iter().map(String::as_str));
+        Ok(Some(format!(
+            "select c.cell_key from {cells} c {join} where {} order by c.cell_key limit cast(:limit as integer)",
+            all.join(" and ")
+        )))
+    }
+
     /// Which groups are shown: those with something in them, and more than what is borrowed.
     pub(super) fn group_condition(&self) -> &'static str {
         match self.definition().borrowed {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use millrace_core::Decimal;
 use millrace_tests::Random;
 
 use super::NOTE;
@@ -126,6 +127,13 @@ fn millionths(units: i128) -> String {
 /// Numerator / denominator, neither below zero, rounded half up to six places.
 fn ratio(numerator: i128, denominator: i128) -> Option<String> {
     (denominator != 0).then(|| millionths((2 * numerator * 1_000_000 + denominator) / (2 * denominator)))
+}
+
+/// 100 × one decimal / another, neither below zero.
+pub(super) fn percentage(above: Decimal, below: Decimal) -> Option<String> {
+    let scale = |value: Decimal, scale: u8| value.units() * 10_i128.pow(u32::from(scale - value.scale()));
+    let places = above.scale().max(below.scale());
+    ratio(100 * scale(above, places), scale(below, places))
 }
 
 fn or_dash(value: Option<String>) -> String {

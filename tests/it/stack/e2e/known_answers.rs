@@ -73,6 +73,8 @@ async fn the_students_of_a_school_on_a_day_are_known() {
     ]
     .map(|name| rows[0][name].clone());
     assert_eq!(figures, [json!(828), json!(1_035), json!("80")]);
+    let figure = format!("/kpis/{dataset}/explain?key=%5B%222023-01-08%22,%221000000001%22%5D");
+    explains_its_lines(&api, &figure).await;
     // The whole file repeats ids, and is refused with their count.
     let repeated = send(&api, "dimension", &dimension, &folder, "dimension_master.csv").await;
     assert_eq!(
@@ -84,6 +86,31 @@ async fn the_students_of_a_school_on_a_day_are_known() {
         repeated["error"]["rows"].as_u64().is_some_and(|rows| rows > 0),
         "{repeated}"
     );
+}
+
+/// 828 of 1,035 = 80 %, from the lines of one file.
+async fn explains_its_lines(api: &Api, figure: &str) {
+    let explained = api.get(figure).await.body;
+    assert_eq!(explained["figure"]["rows"][0][4], json!("80"), "{explained}");
+    let formula = "100 × sum(students_attendance_marked) ÷ sum(total_students)";
+    assert_eq!(explained["formulas"][2]["formula"], json!(formula));
+    let [share] = explained["files"].as_array().unwrap().as_slice() else {
+        panic!("{explained}")
+    };
+    let sums = [&share["measures"][0]["sum"], &share["measures"][1]["sum"]];
+    assert_eq!(sums, [&json!("828"), &json!("1035")]);
+    let (path, query) = figure.split_once('?').unwrap();
+    let file = share["file_id"].as_str().unwrap();
+    let page = api
+        .get(&format!("{path}/lines?{query}&file_id={file}"))
+        .await
+        .body;
+    let lines = page["items"].as_array().unwrap();
+    assert_eq!(json!(lines.len()), share["rows"]);
+    let marked = lines
+        .iter()
+        .map(|line| line["measures"][0].as_str().unwrap().parse::<i64>().unwrap());
+    assert_eq!(marked.sum::<i64>(), 828);
 }
 
 #[tokio::test]
