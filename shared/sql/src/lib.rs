@@ -9,7 +9,9 @@
 //! - [`parameters::rewrite`]: `:name` → `$n`, as the RDS Data API does.
 //! - [`statements::split`]: a script into its single statements.
 //! - [`identifier::quote`]: the one way in which a name from a spec gets into SQL.
+//! - [`constant::constant`]: the one way in which a value from a spec does.
 
+pub mod constant;
 pub mod identifier;
 mod lexer;
 pub mod parameters;

@@ -1,73 +1,16 @@
 //! Specs: creating them with their tables and views, reading and listing them.
 
-use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
+mod definition;
+
+pub use definition::Definition;
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
-use millrace_core::source::SourceDefinition;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::selection::{Grouping, Selection};
 use crate::tables::{DatasetTable, DimensionTable};
 use crate::{Statement, Store, Value};
-
-/// A compiled spec, of any kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Definition {
-    /// A dataset (first, since it has the most members of its own).
-    Dataset(DatasetDefinition),
-    /// A dimension.
-    Dimension(DimensionDefinition),
-    /// An event.
-    Event(EventDefinition),
-    /// A source (it has no fields, so it is mistaken for none of the others).
-    Source(Box<SourceDefinition>),
-}
-
-impl Definition {
-    /// The kind.
-    #[must_use]
-    pub fn kind(&self) -> SpecKind {
-        match self {
-            Self::Dataset(_) => SpecKind::Dataset,
-            Self::Dimension(_) => SpecKind::Dimension,
-            Self::Event(_) => SpecKind::Event,
-            Self::Source(_) => SpecKind::Source,
-        }
-    }
-
-    /// The specs that it refers to, by kind and name.
-    #[must_use]
-    pub fn needs(&self) -> Vec<(SpecKind, &str)> {
-        match self {
-            Self::Event(_) | Self::Dimension(_) => Vec::new(),
-            Self::Source(source) => {
-                let target = &source.target;
-                vec![(target.ingestion_type, target.ingestion_name.as_str())]
-            }
-            Self::Dataset(dataset) => {
-                let event = dataset.event().map(|event| (SpecKind::Event, event.as_str()));
-                let datasets = dataset
-                    .datasets()
-                    .map(|dataset| (SpecKind::Dataset, dataset.as_str()));
-                let joined = dataset.join.iter();
-                let dimension = joined.map(|join| (SpecKind::Dimension, join.dimension.as_str()));
-                event.into_iter().chain(datasets).chain(dimension).collect()
-            }
-        }
-    }
-
-    /// The spec's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Dataset(definition) => definition.name.as_str(),
-            Self::Dimension(definition) => definition.name.as_str(),
-            Self::Event(definition) => definition.name.as_str(),
-            Self::Source(definition) => definition.name.as_str(),
-        }
-    }
-}
 
 /// A stored spec.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

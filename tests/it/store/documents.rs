@@ -278,14 +278,8 @@ async fn documents_are_listed_from_the_newest_and_the_open_ones_from_the_oldest(
 async fn sources_have_the_instant_of_the_data_and_not_the_clocks() {
     let Some(bench) = Bench::new().await else { return };
     let store = &bench.store;
-    let (cells, _) = store.dataset_table(DATASET).await.unwrap().unwrap();
-    let sources = async || {
-        store
-            .dataset_sources(&cells.definition.name)
-            .await
-            .unwrap()
-            .unwrap()
-    };
+    let name = millrace_core::Name::parse(DATASET).unwrap();
+    let sources = async || store.dataset_sources(&name).await.unwrap().unwrap();
     let empty = sources().await;
     assert_eq!(empty.versions.len(), 1);
     assert_eq!((empty.versions[0].version, empty.versions[0].files), (0, 0));

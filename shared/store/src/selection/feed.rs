@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use millrace_core::condition::Condition;
 use millrace_core::definition::Feed;
-use millrace_core::field::FieldType;
+use millrace_sql::constant::constant;
 
 use super::{Selection, SelectionError, identifier};
 
@@ -99,24 +99,8 @@ pub(super) fn conditions(alias: &str, conditions: &[Condition]) -> Result<Option
             "{alias}.{} {} {}",
             identifier(&condition.field)?,
             condition.operator.as_str(),
-            literal(condition)
+            constant(&condition.value, condition.field_type.sql_type())
         ));
     }
     Ok((!texts.is_empty()).then(|| texts.join(" and ")))
-}
-
-/// A condition's value as a constant of its type. Views take no parameters, and a colon or a quote in a text would be
-/// read as one by some who rewrite statements: such a text goes as its bytes.
-fn literal(condition: &Condition) -> String {
-    let value = &condition.value;
-    let sql_type = condition.field_type.sql_type();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" _-+.".contains(&byte);
-    if value.bytes().all(is_plain) && condition.field_type != FieldType::Timestamp {
-        return format!("'{value}'::{sql_type}");
-    }
-    let mut hex = String::with_capacity(2 * value.len());
-    for byte in value.bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    format!("convert_from(decode('{hex}', 'hex'), 'UTF8')::{sql_type}")
 }
