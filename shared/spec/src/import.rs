@@ -54,8 +54,21 @@ pub struct SourceFile {
 impl SourceFile {
     /// The name without folders.
     pub(crate) fn base(&self) -> &str {
-        self.name.rsplit(['/', '\\']).next().unwrap_or_default()
+        base(&self.name)
     }
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
+/// A row schema of 5.0.x.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceBody {
+    /// The file that it was posted in; none where it stands in the request, at `/body`.
+    pub file: Option<String>,
+    /// What the file says, or why it is no JSON: whoever takes bodies reads them by rules of his own.
+    pub body: Result<Value, Finding>,
 }
 
 /// What is posted, and how it is meant.
@@ -65,14 +78,16 @@ pub struct Order {
     pub format: Format,
     /// What row schemas are, where their files' names do not say it.
     pub kind: Option<SpecKind>,
-    /// A row schema, in the request itself (at `/body`).
-    pub body: Option<Value>,
-    /// The files.
+    /// The row schemas, with the format [`Format::Body`].
+    pub bodies: Vec<SourceBody>,
+    /// The files, with the other formats.
     pub files: Vec<SourceFile>,
     /// The columns that are dates, by their names in the source, with their formats.
     pub dates: BTreeMap<String, DateFormat>,
     /// The columns that make rows of a dimension unique, by the name of the spec, where the source does not say it.
     pub keys: BTreeMap<String, Vec<String>>,
+    /// How the files of all dimensions and events are written, as the member `csv` of their bodies says it.
+    pub csv: Option<Value>,
     /// The program that key files are read for, or that grammars belong to.
     pub program: Option<String>,
 }
@@ -84,10 +99,11 @@ impl Order {
         Self {
             format,
             kind: None,
-            body: None,
+            bodies: Vec::new(),
             files: Vec::new(),
             dates: BTreeMap::new(),
             keys: BTreeMap::new(),
+            csv: None,
             program: None,
         }
     }
@@ -153,10 +169,15 @@ impl Draft {
 
     /// Refuses a file as a whole.
     fn refuse_file(&mut self, file: &SourceFile, finding: Finding) {
+        self.refuse(&file.name, Place::of_file(&file.name), finding);
+    }
+
+    /// Refuses what is not known to be any kind of spec.
+    fn refuse(&mut self, name: &str, place: Place, finding: Finding) {
         self.plan.specs.push(Imported {
             kind: None,
-            name: file.name.clone(),
-            place: Place::of_file(&file.name),
+            name: name.to_owned(),
+            place,
             made: Err(vec![finding]),
         });
     }
@@ -193,20 +214,26 @@ pub fn plan(order: &Order, known: &[DimensionDefinition]) -> Result<Plan, Vec<Fi
 
 fn check_files(order: &Order) -> Result<(), Vec<Finding>> {
     let at = Place::of_request("/files");
+    let in_files = order.bodies.iter().filter_map(|body| body.file.as_ref());
+    let names: Vec<&String> = order
+        .files
+        .iter()
+        .map(|file| &file.name)
+        .chain(in_files)
+        .collect();
     let mut findings = Vec::new();
-    if order.files.len() > MAX_FILES {
+    if names.len() > MAX_FILES {
         let reason = format!("has more than {MAX_FILES} files");
-        findings.push(Finding::new(at, "out_of_limits", reason));
-        return Err(findings);
+        findings.push(Finding::new(at.clone(), "out_of_limits", reason));
     }
-    if order.files.is_empty() && order.body.is_none() {
+    if order.files.is_empty() && order.bodies.is_empty() {
         findings.push(Finding::new(
             at.clone(),
             "no_files",
             "there is nothing to translate",
         ));
     }
-    if order.body.is_some() && order.format != Format::Body {
+    if !order.bodies.is_empty() && order.format != Format::Body {
         let reason = "goes with the format \"body\" alone";
         findings.push(Finding::new(
             Place::of_request("/body"),
@@ -214,14 +241,11 @@ fn check_files(order: &Order) -> Result<(), Vec<Finding>> {
             reason,
         ));
     }
-    let mut names = BTreeSet::new();
-    for (index, file) in order.files.iter().enumerate() {
-        if !names.insert(&file.name) {
-            findings.push(Finding::new(
-                at.item(index),
-                "duplicate_name",
-                "a file of that name is there already",
-            ));
+    let mut there = BTreeSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        if !there.insert(name) {
+            let reason = "a file of that name is there already";
+            findings.push(Finding::new(at.item(index), "duplicate_name", reason));
         }
     }
     match findings.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::identifier::{prefixed, spelling};
 use super::place::{Finding, Place};
 use super::rows::{self, Column};
-use super::{Draft, Order, SourceFile};
+use super::{Draft, Order, SourceBody};
 use crate::problem::quoted;
 
 /// The rules of a property that are ours as they stand.
@@ -34,56 +34,42 @@ const READ_OVER: [&str; 8] = [
     "stripNewline",
 ];
 
-/// Reads the row schema of the request, and those of its files.
+/// Reads row schemas.
 pub(super) fn read(order: &Order, draft: &mut Draft) {
-    if let Some(body) = &order.body {
-        let place = Place::of_request("/body");
-        match order.kind.filter(|kind| kind.takes_files()) {
-            Some(kind) => add(kind, body, &place, order, draft),
-            None => {
-                let finding = Finding::new(Place::of_request("/kind"), "unknown_kind", NO_KIND);
-                draft.plan.specs.push(super::Imported {
-                    kind: None,
-                    name: "body".to_owned(),
-                    place,
-                    made: Err(vec![finding]),
-                });
-            }
-        }
-    }
-    for file in &order.files {
-        read_file(file, order, draft);
+    for source in &order.bodies {
+        read_one(source, order, draft);
     }
 }
 
-const NO_KIND: &str = "say \"dimension\" or \"event\"";
-
-fn read_file(file: &SourceFile, order: &Order, draft: &mut Draft) {
-    let place = Place::of_file(&file.name);
-    let base = file.base();
-    let by_name = [SpecKind::Dimension, SpecKind::Event]
-        .into_iter()
-        .find(|kind| base.contains(&format!("-{}", kind.as_str())));
-    let Some(kind) = order.kind.filter(|kind| kind.takes_files()).or(by_name) else {
-        let reason =
-            format!("the file's name says neither -dimension nor -event, and no kind is given: {NO_KIND}");
-        return draft.refuse_file(file, Finding::new(place, "unknown_kind", reason));
-    };
-    let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
-    match serde_json::from_str::<Value>(text) {
-        Ok(body) => {
-            let whole = Place {
+fn read_one(source: &SourceBody, order: &Order, draft: &mut Draft) {
+    let (name, place) = match &source.file {
+        Some(file) => {
+            let place = Place {
                 pointer: Some(String::new()),
-                ..place
+                ..Place::of_file(file)
             };
-            add(kind, &body, &whole, order, draft);
+            (file.as_str(), place)
         }
-        Err(error) => {
-            let place = place.at_line(error.line() as u64);
-            let reason = format!("is no JSON: {error}");
-            draft.refuse_file(file, Finding::new(place, "bad_json", reason));
+        None => ("body", Place::of_request("/body")),
+    };
+    let by_name = source.file.as_deref().and_then(kind_by_name);
+    let kind = order.kind.filter(|kind| kind.takes_files()).or(by_name);
+    match (&source.body, kind) {
+        (Err(finding), _) => draft.refuse(name, place, finding.clone()),
+        (Ok(body), Some(kind)) => add(kind, body, &place, order, draft),
+        (Ok(_), None) => {
+            let reason = "say \"dimension\" or \"event\", or have the file's name say -dimension or -event";
+            let finding = Finding::new(Place::of_request("/kind"), "unknown_kind", reason);
+            draft.refuse(name, place, finding);
         }
     }
+}
+
+fn kind_by_name(file: &str) -> Option<SpecKind> {
+    let kinds = [SpecKind::Dimension, SpecKind::Event];
+    kinds
+        .into_iter()
+        .find(|kind| super::base(file).contains(&format!("-{}", kind.as_str())))
 }
 
 fn add(kind: SpecKind, body: &Value, place: &Place, order: &Order, draft: &mut Draft) {

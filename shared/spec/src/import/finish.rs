@@ -18,7 +18,10 @@ const SOURCE: &str =
 pub(super) fn finish(order: &Order, draft: Draft) -> Result<Plan, Vec<Finding>> {
     check_order(order, &draft)?;
     let Draft { mut plan, .. } = draft;
-    plan.specs.iter_mut().for_each(check_body);
+    for spec in &mut plan.specs {
+        write_csv(order, spec);
+        check_body(spec);
+    }
     let specs = refuse_duplicates(plan.specs);
     plan.specs = in_order(specs);
     Ok(plan)
@@ -54,6 +57,15 @@ fn check_order(order: &Order, draft: &Draft) -> Result<(), Vec<Finding>> {
     }
 }
 
+/// Files are written as the order says.
+fn write_csv(order: &Order, spec: &mut Imported) {
+    let takes_files = spec.kind.is_some_and(SpecKind::takes_files);
+    if let (Some(csv), Ok(made), true) = (&order.csv, &mut spec.made, takes_files) {
+        made.body["csv"] = csv.clone();
+        made.origins.add("/csv".to_owned(), Place::of_request("/csv"));
+    }
+}
+
 /// Datasets are checked by whoever knows what they refer to.
 fn check_body(spec: &mut Imported) {
     let Ok(made) = &spec.made else {
@@ -64,8 +76,31 @@ fn check_body(spec: &mut Imported) {
         Some(SpecKind::Event) => check_event(&made.body).err(),
         Some(SpecKind::Dataset | SpecKind::Source) | None => None,
     };
-    if let Some(errors) = errors {
-        spec.made = Err(made.findings(errors));
+    let mut findings = errors.map(|errors| made.findings(errors)).unwrap_or_default();
+    let mut nul = Vec::new();
+    find_nul(&made.body, "", &mut nul);
+    findings.extend(nul.iter().map(|pointer| {
+        let reason = "holds the character NUL, which no database takes";
+        Finding::new(made.origins.place(pointer), "nul_character", reason)
+    }));
+    if !findings.is_empty() {
+        spec.made = Err(findings);
+    }
+}
+
+/// The pointers of texts with a NUL in them: CSV files may hold it, and JSON may write it. Names of members are ours.
+fn find_nul(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.contains('\0') => found.push(at.to_owned()),
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| find_nul(item, &format!("{at}/{index}"), found));
+        }
+        Value::Object(members) => {
+            let members = members.iter();
+            members.for_each(|(name, member)| find_nul(member, &format!("{at}/{name}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -7,10 +7,22 @@ mod key_sets;
 use millrace_core::definition::{DatasetDefinition, SpecKind};
 use serde_json::Value;
 
-use super::{Finding, Format, Imported, Order, Place, Plan, SourceFile, plan};
+use super::{Finding, Format, Imported, Order, Place, Plan, SourceBody, SourceFile, plan};
 use crate::{Catalogue, SpecErrors, check_dataset, check_dimension, check_event, references};
 
+/// Files as they are posted: row schemas are read, and of what is no JSON its reader tells the place.
 fn order(format: Format, files: &[(&str, &str)]) -> Order {
+    if format == Format::Body {
+        let bodies = files.iter().map(|(name, text)| SourceBody {
+            file: Some((*name).to_owned()),
+            body: serde_json::from_str(text)
+                .map_err(|error| Finding::new(Place::of_file(name), "malformed_json", error.to_string())),
+        });
+        return Order {
+            bodies: bodies.collect(),
+            ..Order::new(format)
+        };
+    }
     let files = files.iter().map(|(name, text)| SourceFile {
         name: (*name).to_owned(),
         text: (*text).to_owned(),

@@ -2,7 +2,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::field::{DateFormat, FieldType};
 use serde_json::{Value, json};
 
-use super::{Format, Order, body, findings, order, place, plan, planned, summary, told};
+use super::{Format, Order, SourceBody, body, findings, order, place, plan, planned, summary, told};
 use crate::{check_dimension, check_event};
 
 fn block() -> Value {
@@ -17,7 +17,10 @@ fn block() -> Value {
 fn inline(kind: SpecKind, body: Value) -> Order {
     Order {
         kind: Some(kind),
-        body: Some(body),
+        bodies: vec![SourceBody {
+            file: None,
+            body: Ok(body),
+        }],
         ..Order::new(Format::Body)
     }
 }
@@ -150,6 +153,19 @@ fn dates_are_what_the_order_says() {
 }
 
 #[test]
+fn files_are_written_as_the_order_says() {
+    let mut written = inline(SpecKind::Event, block());
+    written.csv = Some(json!({"delimiter": "|", "unknown_columns": "ignore"}));
+    let definition = check_event(body(&planned(&written), "event_block")).unwrap();
+    assert_eq!(definition.csv.delimiter, Some('|'));
+    written.csv = Some(json!({"delimiter": "ab"}));
+    assert_eq!(
+        findings(&planned(&written).specs[0]),
+        ["bad_delimiter #/csv/delimiter"]
+    );
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_pointer() {
     let one = |change: &dyn Fn(&mut Value)| {
         let mut schema = block();
@@ -201,8 +217,8 @@ fn files_say_their_kind_by_their_name_or_the_order_does() {
     assert_eq!(
         summary(&plan),
         [
-            "file block.json: unknown_kind block.json",
-            "file x-event.json: bad_json x-event.json:2",
+            "file block.json: unknown_kind #/kind",
+            "file x-event.json: malformed_json x-event.json",
             "dimension dimension_block"
         ]
     );
@@ -211,8 +227,8 @@ fn files_say_their_kind_by_their_name_or_the_order_does() {
     all.kind = Some(SpecKind::Event);
     assert_eq!(summary(&planned(&all)), ["event event_block"]);
     let without = Order {
-        body: Some(block()),
-        ..Order::new(Format::Body)
+        kind: Some(SpecKind::Dataset),
+        ..inline(SpecKind::Event, block())
     };
     assert_eq!(summary(&planned(&without)), ["file body: unknown_kind #/kind"]);
 }
