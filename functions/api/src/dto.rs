@@ -5,6 +5,7 @@ pub mod documents;
 pub mod drive;
 pub mod files;
 pub mod health;
+pub mod import;
 pub mod kpi;
 pub mod sources;
 pub mod specs;

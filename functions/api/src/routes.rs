@@ -5,6 +5,7 @@ pub(crate) mod documents;
 pub(crate) mod files;
 mod fitting;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
 pub(crate) mod sources;
