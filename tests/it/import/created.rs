@@ -1,7 +1,10 @@
 //! What is imported is there: the specs of a program, created in a real database, and the figures of its files.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use millrace_app::create::SpecPorts;
 use millrace_app::import::{ImportReport, ImportRun, Outcome, import_specs};
+use millrace_app::ports::Surroundings;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::field::DateFormat;
@@ -28,6 +31,10 @@ impl Imports {
     }
 
     async fn run(&self, order: &Order, run: ImportRun<'_>) -> ImportReport {
+        self.run_at(&Counter::new(1_700_000_000_000), order, run).await
+    }
+
+    async fn run_at(&self, clock: &dyn Surroundings, order: &Order, run: ImportRun<'_>) -> ImportReport {
         let (store, owner_store) = (self.database.store(), self.database.owner_store());
         let ports = SpecPorts {
             store: &store,
@@ -35,9 +42,7 @@ impl Imports {
             sender: &self.queues,
             reminder_delay_seconds: 60,
         };
-        import_specs(ports, &Counter::new(1_700_000_000_000), order, run)
-            .await
-            .unwrap()
+        import_specs(ports, clock, order, run).await.unwrap()
     }
 
     /// Imports everything, call after call; how many had this outcome.
@@ -192,4 +197,89 @@ async fn key_files_make_the_kpis_of_attendance() {
         imports.database.value(total).await.as_deref(),
         Some("23485 41477")
     );
+}
+
+/// Every look at this clock takes five seconds.
+struct Slow(AtomicU64);
+
+impl Surroundings for Slow {
+    fn now_ms(&self) -> u64 {
+        self.0.fetch_add(5_000, Ordering::Relaxed)
+    }
+
+    fn random_bytes(&self) -> [u8; 10] {
+        [7; 10]
+    }
+}
+
+/// A call that gets late says where to go on, and the same request goes on there, until all is there once.
+#[tokio::test]
+async fn a_slow_import_goes_on_where_it_stopped() {
+    let (Some(files), Some(imports)) = (programs(&["pm-poshan"]), Imports::new()) else {
+        return;
+    };
+    let order = order(Format::Grammar, files);
+    let mut run = RUN;
+    let mut names = Vec::new();
+    let mut calls = 0;
+    loop {
+        let report = imports.run_at(&Slow(AtomicU64::new(0)), &order, run).await;
+        names.extend(report.specs.iter().map(|spec| spec.name.clone()));
+        assert!(report.specs.iter().all(|spec| spec.outcome == Outcome::Created));
+        calls += 1;
+        match report.next {
+            Some(next) => run.from = next,
+            None => break,
+        }
+    }
+    let total = imports.all(&order, true, Outcome::Identical).await;
+    assert_eq!((names.len(), calls), (total, total.div_ceil(2)));
+}
+
+/// Names that would break out of a statement are values all the way to the rows that are served.
+#[tokio::test]
+async fn hostile_columns_are_stored_and_served() {
+    let Some(imports) = Imports::new() else {
+        return;
+    };
+    let hostile = "x\"; drop table spec.spec; --'";
+    let cell = format!("\"{}\"", hostile.replace('"', "\"\""));
+    let file = |name: &str, text: String| SourceFile {
+        name: name.to_owned(),
+        text,
+    };
+    let order = order(
+        Format::Grammar,
+        vec![
+            file(
+                "d'\"-dimension.grammar.csv",
+                format!("PK,\nstring,string\n{cell},n\n"),
+            ),
+            file(
+                "e'\"-event.grammar.csv",
+                format!("\"d'\"\"\",\n{cell},\nstring,integer\n{cell},m\ndimension,metric\n"),
+            ),
+        ],
+    );
+    let report = imports.run(&order, RUN).await;
+    let [dimension, event, dataset] = &report.specs[..] else {
+        panic!("{report:?}");
+    };
+    assert!(
+        report.specs.iter().all(|spec| spec.outcome == Outcome::Created),
+        "{report:?}"
+    );
+    for (kind, name, last) in [
+        (SpecKind::Dimension, dimension, "n"),
+        (SpecKind::Event, event, "m"),
+    ] {
+        let text = format!("{cell},{last}\nk,5\n");
+        let record = imports
+            .road
+            .load((kind, &name.name), "f.csv", Mode::New, &text)
+            .await;
+        assert_eq!(record.facts.error, None);
+    }
+    let sum = format!("select sum(sum_m) from ingestion.\"{}\"", dataset.name);
+    assert_eq!(imports.database.value(&sum).await.as_deref(), Some("5"));
 }

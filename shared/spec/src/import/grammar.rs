@@ -146,12 +146,14 @@ fn read_config(order: &Order, draft: &mut Draft) -> Result<Config, Vec<Finding>>
 /// A line without any text is a row too, of one empty cell, unless only such lines follow.
 fn rows(file: &SourceFile, count: usize, what: &str) -> Result<Vec<Row>, Finding> {
     let whole = Place::of_file(&file.name);
-    let mut rows = Vec::with_capacity(count);
+    let mut rows: Vec<Row> = Vec::with_capacity(count);
     for row in table::read(file)? {
-        while (rows.len() as u64) < row.line.saturating_sub(1) && rows.len() <= count {
-            let line = rows.len() as u64 + 1;
+        let behind = rows.last().map_or(1, |row| row.next_line);
+        // One more than there may be is told as well as a thousand.
+        for line in (behind..row.line).take(count + 1) {
             rows.push(Row {
                 line,
+                next_line: line + 1,
                 cells: vec![String::new()],
                 place: whole.at_line(line),
             });

@@ -14,7 +14,10 @@ pub(crate) const MAX_CELLS: usize = 4_000;
 /// A record: its cells without quotes and outer blanks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
+    /// The physical line on which it starts.
     pub(crate) line: u64,
+    /// The physical line behind it.
+    pub(crate) next_line: u64,
     pub(crate) cells: Vec<String>,
     /// Where it stands.
     pub(crate) place: Place,
@@ -66,6 +69,7 @@ pub(crate) fn read(file: &SourceFile) -> Result<Vec<Row>, Finding> {
         }
         rows.push(Row {
             line: record.line,
+            next_line: scanner.line(),
             cells: cells(&scanner, &record),
             place,
         });

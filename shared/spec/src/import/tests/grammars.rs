@@ -214,6 +214,12 @@ fn dimensions_that_break_their_rules_are_refused_at_the_cell() {
     ] {
         assert_eq!(dimension(text), expected, "{text}");
     }
+    // A cell may have several lines.
+    assert_eq!(
+        dimension("PK,\nstring,string\nid,\"a\nb\"\n"),
+        "dimension dimension_x"
+    );
+    assert_eq!(dimension("\"PK\n\"\nstring\nid\n"), "dimension dimension_x");
     // Lines without anything behind the last row are nothing.
     assert_eq!(dimension("PK\nstring\nid\n\n\n"), "dimension dimension_x");
 }
