@@ -2,6 +2,7 @@
 
 mod fetch;
 mod flow;
+mod import;
 mod migrate;
 mod oracle;
 mod pdf;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_app::authenticate::Authenticator;
+use millrace_app::create::SpecPorts;
 use millrace_app::documents::DocumentPorts;
 use millrace_app::ports::{
     DownloadSigner, MessageSender, ObjectStore, SettingStore, Surroundings, UploadSigner,
@@ -57,6 +58,15 @@ pub struct Deps {
 }
 
 impl Deps {
+    pub(crate) fn spec_ports(&self) -> SpecPorts<'_> {
+        SpecPorts {
+            store: &self.store,
+            owner_store: &self.owner_store,
+            sender: self.sender.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+
     pub(crate) fn document_ports(&self) -> DocumentPorts<'_> {
         DocumentPorts {
             store: &self.store,

@@ -6,6 +6,7 @@ pub mod drive;
 pub mod explain;
 pub mod files;
 pub mod health;
+pub mod import;
 pub mod kpi;
 pub mod sources;
 pub mod specs;

@@ -6,10 +6,12 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use millrace_app::authenticate::AuthenticationError;
 use millrace_app::compile::CompileError;
+use millrace_app::import::ImportError;
 use millrace_core::FileId;
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::ids::FileVersion;
 use millrace_spec::SpecErrors;
+use millrace_spec::import::Place;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,7 +23,8 @@ const AWAY_RETRY_SECONDS: u32 = 2;
 /// One broken rule among several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProblemError {
-    /// JSON pointer into the body, or `/query/<name>`, `/header/<name>`, `/form/<name>`.
+    /// JSON pointer into the body, or `/query/<name>`, `/header/<name>`, `/form/<name>`,
+    /// `/files/<name>/<line>/<column>`.
     pub pointer: String,
     /// The rule, stable.
     pub code: String,
@@ -252,6 +255,35 @@ impl From<CompileError> for Problem {
             CompileError::Failed(failure) => failure.into(),
         }
     }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        let findings = match error {
+            ImportError::Failed(failure) => return failure.into(),
+            ImportError::Order(findings) => findings,
+        };
+        let detail = match &findings[..] {
+            [only] => only.reason.clone(),
+            all => rules_are_broken(all.len()),
+        };
+        let problem = Self::invalid("invalid_import", detail);
+        findings.into_iter().fold(problem, |problem, finding| {
+            problem.at(pointer_of(&finding.place), finding.rule, finding.reason)
+        })
+    }
+}
+
+/// A place in what was posted as a pointer: `/files/<name>`, then line and column, or the pointer into the file.
+fn pointer_of(place: &Place) -> String {
+    let mut pointer = String::new();
+    if let Some(file) = &place.file {
+        pointer = format!("/files/{}", file.replace('~', "~0").replace('/', "~1"));
+    }
+    for number in [place.line, place.column].into_iter().flatten() {
+        pointer.push_str(&format!("/{number}"));
+    }
+    pointer + place.pointer.as_deref().unwrap_or_default()
 }
 
 impl From<AuthenticationError> for Problem {

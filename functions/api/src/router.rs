@@ -20,7 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    datasets, documents, explain, files, health, kpis, openapi, sources, specs, system_message, uploads,
+    datasets, documents, explain, files, health, import, kpis, openapi, sources, specs, system_message,
+    uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -125,6 +126,9 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::SpecsWrite, handler!(specs::create))
             .takes(Takes::Json)
             .problems(&[409, 422]),
+        scoped(Scope::SpecsWrite, handler!(import::import))
+            .takes(Takes::Json)
+            .problems(&[422]),
         scoped(Scope::SpecsRead, handler!(specs::validate))
             .takes(Takes::Json)
             .problems(&[422]),

@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod files;
 mod fitting;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
 pub(crate) mod sources;

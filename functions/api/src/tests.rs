@@ -6,6 +6,7 @@ mod document;
 mod documents;
 mod files;
 mod gateway;
+mod import;
 mod kpis;
 mod limits;
 mod sources;

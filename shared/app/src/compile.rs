@@ -27,18 +27,58 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] with all that is wrong with the body, or of the database.
 pub async fn compile_spec(store: &Store, kind: SpecKind, body: &Value) -> Result<Definition, CompileError> {
+    compile_among(store, kind, body, &[]).await
+}
+
+/// Checks a body and compiles it as if these definitions were there too. What is there wins.
+///
+/// # Errors
+/// [`CompileError`] with all that is wrong with the body, or of the database.
+pub async fn compile_among(
+    store: &Store,
+    kind: SpecKind,
+    body: &Value,
+    others: &[Definition],
+) -> Result<Definition, CompileError> {
     Ok(match kind {
         SpecKind::Dimension => Definition::Dimension(check_dimension(body)?),
         SpecKind::Event => Definition::Event(check_event(body)?),
         SpecKind::Source => Definition::Source(Box::new(compile_source(store, body).await?)),
         SpecKind::Dataset => {
-            let catalogue = match references(body) {
+            let mut catalogue = match references(body) {
                 Some(references) => load_catalogue(store, &references).await?,
                 None => Catalogue::default(),
             };
+            others.iter().for_each(|other| add(&mut catalogue, other));
             Definition::Dataset(check_dataset(body, &catalogue)?)
         }
     })
+}
+
+/// Adds a definition to a catalogue that has none of its name.
+fn add(catalogue: &mut Catalogue, other: &Definition) {
+    match other {
+        Definition::Dimension(dimension) => {
+            if catalogue
+                .dimensions
+                .iter()
+                .all(|there| there.name != dimension.name)
+            {
+                catalogue.dimensions.push(dimension.clone());
+            }
+        }
+        Definition::Event(event) => {
+            if catalogue.events.iter().all(|there| there.name != event.name) {
+                catalogue.events.push(event.clone());
+            }
+        }
+        Definition::Dataset(dataset) => {
+            if catalogue.datasets.iter().all(|there| there.name != dataset.name) {
+                catalogue.datasets.push(dataset.clone());
+            }
+        }
+        Definition::Source(_) => {}
+    }
 }
 
 /// A source's files are files of a spec that is there.

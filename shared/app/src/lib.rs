@@ -4,8 +4,8 @@
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
-//! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`, where the
-//! feature `specs` is on.
+//! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
+//! and `create`, or by `import`, where the feature `specs` is on.
 
 pub mod authenticate;
 mod chunk_check;
@@ -13,11 +13,15 @@ mod chunk_check;
 pub mod compile;
 mod compose;
 pub mod contribute;
+#[cfg(feature = "specs")]
+pub mod create;
 pub mod documents;
 pub mod drive;
 pub mod explain;
 pub mod fetch;
 pub mod figures;
+#[cfg(feature = "specs")]
+pub mod import;
 pub mod ingest;
 pub mod load_dimension;
 pub mod outbox;

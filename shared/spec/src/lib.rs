@@ -9,6 +9,7 @@ mod constant;
 mod dataset;
 mod entity;
 mod field;
+pub mod import;
 mod number;
 mod pointer;
 mod problem;

@@ -83,7 +83,12 @@ impl Store {
         }
     }
 
-    async fn compare_spec(
+    /// What creating this would come to, as far as a spec of that kind and name is there: [`CreateSpec::Identical`] or
+    /// [`CreateSpec::Taken`].
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn compare_spec(
         &self,
         definition: &Definition,
         body: &serde_json::Value,

@@ -9,7 +9,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("shared/core", &[]),
     ("shared/sql", &[]),
     ("shared/source", &["core"]),
-    ("shared/spec", &["core", "source"]),
+    ("shared/spec", &["core", "source", "table"]),
     ("shared/table", &["core"]),
     ("shared/aggregate", &["core", "table"]),
     ("shared/pdf", &["core"]),

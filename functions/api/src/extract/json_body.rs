@@ -67,7 +67,7 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
     })
 }
 
-fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     // Serde takes an array for an object's members in their order.
     if !value.is_object() {
         let message = "an object is expected";

@@ -123,7 +123,7 @@ async fn read_file(field: Field<'_>) -> Result<(String, Bytes), Problem> {
     Ok((file_name, bytes))
 }
 
-async fn read_text(name: &str, field: Field<'_>) -> Result<String, Problem> {
+pub(crate) async fn read_text(name: &str, field: Field<'_>) -> Result<String, Problem> {
     let bytes = field.bytes().await.map_err(|error| bad_form(&error))?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| bad_member(name, "is not UTF-8"))?;
     if text.contains(char::REPLACEMENT_CHARACTER) {
@@ -135,7 +135,7 @@ async fn read_text(name: &str, field: Field<'_>) -> Result<String, Problem> {
     Ok(text)
 }
 
-fn bad_member(name: &str, message: &str) -> Problem {
+pub(crate) fn bad_member(name: &str, message: &str) -> Problem {
     let name: String = name.chars().take(60).collect();
     Problem::malformed("bad_form", format!("{name}: {message}")).at(
         format!("/form/{name}"),
@@ -144,16 +144,15 @@ fn bad_member(name: &str, message: &str) -> Problem {
     )
 }
 
-fn bad_form(error: &multer::Error) -> Problem {
+pub(crate) fn bad_form(error: &multer::Error) -> Problem {
     match error {
         multer::Error::UnknownField { field_name } => bad_member(
             field_name.as_deref().unwrap_or_default(),
             "is not a member of this form",
         ),
-        multer::Error::FieldSizeExceeded { field_name, .. } => bad_member(
-            field_name.as_deref().unwrap_or_default(),
-            "has more than 1,024 bytes",
-        ),
+        multer::Error::FieldSizeExceeded { field_name, .. } => {
+            bad_member(field_name.as_deref().unwrap_or_default(), "has too many bytes")
+        }
         multer::Error::StreamSizeExceeded { .. } => body_too_large(None, MAX_FORM_BYTES),
         _ => Problem::malformed("bad_form", "the body is not a complete multipart form"),
     }

@@ -23,6 +23,28 @@ pub(super) fn write(document: &mut Value) {
     }
     let content = json!({"application/json": {"schema": {"oneOf": references}, "examples": examples}});
     document["paths"]["/spec/{kind}"]["post"]["requestBody"]["content"] = content;
+    let content = &mut document["paths"]["/spec/import"]["post"]["requestBody"]["content"];
+    content["application/json"]["examples"] = imports();
+}
+
+/// An import of each format.
+fn imports() -> Value {
+    json!({
+        "grammar": {"summary": "CSV grammars of a program", "value": {"format": "grammar", "validate_only": true, "files": [
+            {"name": "config.json", "text": "{\"programs\": [{\"namespace\": \"sch_att\", \"input\": {\"files\": \
+                \"./programs/school-attendance\"}, \"dimensions\": {\"whitelisted\": [], \"blacklisted\": []}}]}"},
+            {"name": "dimensions/school-dimension.grammar.csv",
+                "text": "PK,Index,\nstring,string,string\nschool_id,school_name,district_id\n"},
+            {"name": "programs/school-attendance/present-event.grammar.csv",
+                "text": ",school,\n,school_id,\ndate,string,integer\ndate,school_id,students_present\n\
+                    timeDimension,dimension,metric\n"}]}},
+        "keys": {"summary": "Key files", "value": {"format": "keys", "program": "SAC", "dates": {"date": "YYYY-MM-DD"},
+            "files": [{"name": "event_keys.csv", "text": "program,event_name,event_col,event_datatype\n\
+                SAC,event_marked,\"date,school_id,marked\",\"string,string,integer\"\n"}]}},
+        "body": {"summary": "One row schema of 5.0.x", "value": {"format": "body", "kind": "dimension", "body": {
+            "program": "block", "input": {"type": "object", "required": ["block_id", "block_name"], "properties": {
+                "block_id": {"type": "string", "shouldNotNull": true}, "block_name": {"type": "string"}}}}}},
+    })
 }
 
 /// A schema among the components: its `$defs` become components of their own, since a `$ref` is read from the

@@ -6,9 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use millrace_app::compile::compile_spec;
-use millrace_app::outbox::send_dataset;
-use millrace_core::Failure;
-use millrace_store::specs::{CreateSpec, Definition, is_name_conflict};
+use millrace_app::create::{Creation, create_spec};
 use serde_json::Value;
 
 use crate::auth::Caller;
@@ -38,17 +36,19 @@ pub(crate) async fn create(
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
     let definition = compile_spec(&deps.store, kind, &body.value).await?;
-    send_contributions(&deps, &definition, deps.reminder_delay_seconds).await?;
-    let created = deps
-        .owner_store
-        .create_spec(&definition, &body.value, &caller.client_id)
-        .await;
-    let (status, version, message) = match created.map_err(conflict)? {
-        CreateSpec::Created(version) => (StatusCode::CREATED, version, "the spec was created"),
-        CreateSpec::Identical(version) => (StatusCode::OK, version, "the very same spec is there"),
-        CreateSpec::Taken => return Err(taken()),
+    let created = create_spec(deps.spec_ports(), &definition, &body.value, &caller.client_id).await?;
+    let (status, version, message) = match created {
+        Creation::Created(version) => (StatusCode::CREATED, version, "the spec was created"),
+        Creation::Identical(version) => (StatusCode::OK, version, "the very same spec is there"),
+        Creation::SpecExists => {
+            let detail = "the name stands for another spec, perhaps in other case";
+            return Err(Problem::conflict("spec_exists", detail));
+        }
+        Creation::NameTaken => {
+            let detail = "the name stands for another spec's view, or for a table of the service's own";
+            return Err(Problem::conflict("name_taken", detail));
+        }
     };
-    send_contributions(&deps, &definition, 0).await?;
     Ok((status, Json(SpecCreated::new(&definition, version, message))))
 }
 
@@ -66,30 +66,6 @@ pub(crate) async fn validate(
     let definition = compile_spec(&deps.store, kind, &body.value).await?;
     let stored = deps.store.load_spec(kind, definition.name()).await?;
     Ok(Json(SpecValid::new(&definition, &body.value, stored.as_ref())))
-}
-
-/// A dataset takes in the files that its event has already: their messages are written with the spec, and the status
-/// queue sends them, however many they are. Before the commit this goes out late, as the reminder that covers a crash.
-async fn send_contributions(deps: &Deps, definition: &Definition, delay_seconds: u16) -> Answer<()> {
-    if let Definition::Dataset(dataset) = definition {
-        send_dataset(deps.sender.as_ref(), &dataset.name, delay_seconds).await?;
-    }
-    Ok(())
-}
-
-fn taken() -> Problem {
-    let detail = "the name stands for another spec, perhaps in other case";
-    Problem::conflict("spec_exists", detail)
-}
-
-fn conflict(failure: Failure) -> Problem {
-    match is_name_conflict(&failure) {
-        true => {
-            let detail = "the name stands for another spec's view, or for a table of the service's own";
-            Problem::conflict("name_taken", detail)
-        }
-        false => failure.into(),
-    }
 }
 
 /// Lists the specs of a kind, by name.

@@ -44,7 +44,7 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Made {
     let mut made = Made {
-        measures: read_measures(parts, feed, problems),
+        measures: read_measures(parts, feed, borrowed.as_ref(), problems),
         borrowed,
         outputs: Vec::new(),
     };
@@ -118,12 +118,22 @@ fn check_width(parts: &Parts<'_>, made: &Made, problems: &mut Problems) {
     }
 }
 
-fn read_measures(parts: &Parts<'_>, feed: &FeedColumns, problems: &mut Problems) -> Vec<Measure> {
+/// Of the feed's columns; one that is borrowed may be listed with them.
+fn read_measures(
+    parts: &Parts<'_>,
+    feed: &FeedColumns,
+    borrowed: Option<&BorrowedColumn>,
+    problems: &mut Problems,
+) -> Vec<Measure> {
+    let is_borrowed = |name: &str| borrowed.is_some_and(|borrowed| borrowed.column.as_str() == name);
     let is_added = |function: &Listed<'_>| !matches!(function.name, "count" | DISTINCT_COUNT);
     let needs_numbers = parts.functions.iter().any(is_added);
     let mut measures = Vec::with_capacity(parts.aggregated.len());
     for column in &parts.aggregated {
         let Some((name, field_type)) = feed.column(column.name) else {
+            if is_borrowed(column.name) {
+                continue;
+            }
             problems.add(&column.at, "unknown_column", feed.has_none(column.name));
             continue;
         };

@@ -42,7 +42,7 @@ pub(super) fn read(
     for (listed, term) in [(denominator, below), (numerator, above)] {
         // A plain column stands for its sum and is not served.
         let is_column = parts.aggregated.iter().any(|column| column.name == listed.name);
-        if !is_column {
+        if !is_column || term == Term::Borrowed {
             possible.insert(listed.name.to_owned(), formula(term));
         }
     }
