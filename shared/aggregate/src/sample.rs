@@ -55,6 +55,7 @@ pub(crate) fn dataset(keys: Vec<KeyField>, measures: Vec<Measure>) -> DatasetDef
         outputs: Vec::new(),
         join: None,
         group_by: Vec::new(),
+        catalogue: None,
     }
 }
 

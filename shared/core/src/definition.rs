@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::KpiCatalogue;
 use crate::condition::Condition;
 use crate::csv::CsvFormat;
 use crate::field::{Field, FieldType};
@@ -225,6 +226,9 @@ pub struct DatasetDefinition {
     pub join: Option<DimensionJoin>,
     /// The columns that the dataset's own view is grouped by: key fields or attributes of the dimension.
     pub group_by: Vec<Name>,
+    /// What its figures mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<KpiCatalogue>,
 }
 
 impl DatasetDefinition {

@@ -1,6 +1,7 @@
 //! Dataset bodies: a KPI computed from an event or another dataset, with a dimension to look attributes up in.
 
 mod borrowed;
+mod catalogue;
 mod feed;
 mod filters;
 mod outputs;
@@ -109,12 +110,17 @@ pub fn check_dataset(body: &Value, catalogue: &Catalogue) -> Result<DatasetDefin
     if !problems.is_empty() {
         return problems.refuse(None);
     }
-    let definition =
-        parts::read(body, &mut problems).and_then(|parts| compile(&parts, catalogue, &mut problems));
+    let parts = parts::read(body, &mut problems);
+    let definition = parts.and_then(|parts| compile(body, &parts, catalogue, &mut problems));
     problems.refuse(definition)
 }
 
-fn compile(parts: &Parts<'_>, catalogue: &Catalogue, problems: &mut Problems) -> Option<DatasetDefinition> {
+fn compile(
+    body: &Value,
+    parts: &Parts<'_>,
+    catalogue: &Catalogue,
+    problems: &mut Problems,
+) -> Option<DatasetDefinition> {
     let dimension = find_dimension(parts, catalogue, problems);
     let feed = feed::find(parts, dimension, catalogue, problems)?;
     let join = read_join(parts, &feed, dimension, problems);
@@ -123,6 +129,7 @@ fn compile(parts: &Parts<'_>, catalogue: &Catalogue, problems: &mut Problems) ->
     let borrowed = borrowed::read(parts, &feed, &keys, catalogue, problems);
     let filter = filters::read(parts, &feed, problems);
     let made = outputs::read(parts, &feed, &keys, borrowed, &filter, problems);
+    let of_kpi = catalogue::read(body, &keys, dimension, problems);
     if !problems.is_empty() {
         return None;
     }
@@ -137,6 +144,7 @@ fn compile(parts: &Parts<'_>, catalogue: &Catalogue, problems: &mut Problems) ->
         outputs: made.outputs,
         join,
         group_by,
+        catalogue: of_kpi,
     })
 }
 

@@ -269,3 +269,52 @@ fn where_no_event_fits_those_there_are_are_listed() {
     let message = errors.remove(0).message;
     assert!(message.ends_with("event_18, event_19, …"), "{message}");
 }
+
+#[test]
+fn a_catalogue_is_kept_and_its_levels_can_be_grouped_by() {
+    let entry = json!({"category": "attendance", "indicator": "students present", "description": "of those enrolled",
+        "visualisation": "map", "levels": ["cluster_id", "school_id"], "unit": "%", "direction": "higher_is_better"});
+    let body = with(attendance_dataset(), "/catalogue", entry.clone());
+    let dataset = check_dataset(&body, &catalogue()).unwrap();
+    assert_eq!(serde_json::to_value(&dataset).unwrap()["catalogue"], entry);
+    let only = with(
+        attendance_dataset(),
+        "/catalogue",
+        json!({"indicator": "students present"}),
+    );
+    let dataset = check_dataset(&only, &catalogue()).unwrap();
+    assert_eq!(dataset.catalogue.unwrap().indicator, "students present");
+    for (member, value, code, pointer) in [
+        (
+            "levels",
+            json!(["school_id", "grade"]),
+            "unknown_column",
+            "/catalogue/levels/1",
+        ),
+        (
+            "levels",
+            json!(["school_id", "school_id"]),
+            "duplicate_name",
+            "/catalogue/levels/1",
+        ),
+        ("levels", json!(["school id"]), "bad_name", "/catalogue/levels/0"),
+        (
+            "visualisation",
+            json!("hologram"),
+            "wrong_value",
+            "/catalogue/visualisation",
+        ),
+        ("direction", json!("up"), "wrong_value", "/catalogue/direction"),
+        ("indicator", Value::Null, "missing_member", "/catalogue"),
+        ("indicator", json!(""), "out_of_limits", "/catalogue/indicator"),
+        ("unit", json!(1), "wrong_type", "/catalogue/unit"),
+        ("colour", json!("red"), "unknown_member", "/catalogue/colour"),
+    ] {
+        let bad = with(body.clone(), &format!("/catalogue/{member}"), value);
+        assert_eq!(
+            found(check_dataset(&bad, &catalogue())),
+            one(code, pointer),
+            "{member}"
+        );
+    }
+}
