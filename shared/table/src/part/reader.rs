@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use crc32fast::Hasher;
+use millrace_core::field::Field;
 use zstd::bulk::Decompressor;
 
 use super::integers::Cursor;
@@ -22,6 +23,8 @@ pub struct PartReader<R> {
     spec: Option<PartSpec>,
     /// Which columns are read.
     wanted: Vec<bool>,
+    /// How many of the schema's fields the part itself has; the others are null in every row.
+    stored: usize,
     decompressor: Decompressor<'static>,
     chain: Hasher,
     rows: u64,
@@ -67,6 +70,7 @@ impl<R: Read> PartReader<R> {
         Ok(Self {
             source,
             wanted: vec![true; header.fields.len()],
+            stored: header.fields.len(),
             schema: PartSchema {
                 fields: header.fields,
             },
@@ -92,7 +96,20 @@ impl<R: Read> PartReader<R> {
         self
     }
 
-    /// The part's fields.
+    /// Reads these fields too, as nulls: those of a later version of the spec that the part has not. A field that it has
+    /// stays as it is.
+    #[must_use]
+    pub fn with_later_fields(mut self, fields: &[Field]) -> Self {
+        for field in fields {
+            if self.schema.position(&field.name).is_none() {
+                self.schema.fields.push((field.name.clone(), field.field_type));
+                self.wanted.push(true);
+            }
+        }
+        self
+    }
+
+    /// The part's fields, with those of [`Self::with_later_fields`].
     #[must_use]
     pub fn schema(&self) -> &PartSchema {
         &self.schema
@@ -153,7 +170,7 @@ impl<R: Read> PartReader<R> {
     }
 
     fn decode_block(&mut self, rows: usize, payload: &[u8]) -> Result<Block, PartError> {
-        let sections = self.schema.fields.len() + 2;
+        let sections = self.stored + 2;
         let mut cursor = Cursor(payload);
         let directory = cursor.take(sections * DIRECTORY_ENTRY_BYTES)?;
         let mut block = Block::default();
@@ -163,10 +180,7 @@ impl<R: Read> PartReader<R> {
             let stored = cursor.take(to_size([s0, s1, s2, s3]))?;
             let field = index.checked_sub(2);
             if field.is_some_and(|field| !self.wanted[field]) {
-                block.columns.push(ColumnData {
-                    validity: Validity::All,
-                    values: Column::Absent,
-                });
+                block.columns.push(absent());
                 continue;
             }
             self.unpack(method, to_size([r0, r1, r2, r3]), stored)?;
@@ -195,7 +209,18 @@ impl<R: Read> PartReader<R> {
         }
         cursor.end()?;
         self.check_order(&block)?;
+        self.add_later_columns(rows, &mut block);
         Ok(block)
+    }
+
+    fn add_later_columns(&self, rows: usize, block: &mut Block) {
+        let later = self.schema.fields.iter().zip(&self.wanted).skip(self.stored);
+        block
+            .columns
+            .extend(later.map(|((_, field_type), is_wanted)| match is_wanted {
+                true => ColumnData::nulls(*field_type, rows),
+                false => absent(),
+            }));
     }
 
     fn check_order(&mut self, block: &Block) -> Result<(), PartError> {
@@ -255,6 +280,13 @@ impl<R> std::fmt::Debug for PartReader<R> {
             .field("rows", &self.rows)
             .field("blocks", &self.blocks)
             .finish_non_exhaustive()
+    }
+}
+
+fn absent() -> ColumnData {
+    ColumnData {
+        validity: Validity::All,
+        values: Column::Absent,
     }
 }
 

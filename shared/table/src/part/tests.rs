@@ -1,5 +1,5 @@
 use millrace_core::definition::SpecKind;
-use millrace_core::field::FieldType;
+use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
 use millrace_core::{Decimal, Name};
 use proptest::prelude::*;
 
@@ -314,4 +314,44 @@ fn a_block_that_does_not_fit_is_refused_and_nothing_is_written() {
     writer.finish().unwrap();
     assert!(matches!(writer.push_block(&good), Err(PartError::Finished)));
     assert!(matches!(writer.finish(), Err(PartError::Finished)));
+}
+
+#[test]
+fn fields_that_came_later_are_null_and_those_that_are_there_stay() {
+    let field = |name: &str, field_type| Field {
+        name: Name::parse(name).unwrap(),
+        field_type,
+        required: false,
+        header: None,
+        date_format: DateFormat::default(),
+        number_format: None,
+        rules: FieldRules::default(),
+    };
+    let later = TYPES.map(|(name, field_type)| field(&format!("later_{name}"), field_type));
+    let bytes = write(&sample());
+    let fields = [&[field("integer", FieldType::Text)], &later[..]].concat();
+    let mut reader = PartReader::new(&bytes[..]).unwrap().with_later_fields(&fields);
+    assert_eq!(reader.schema().fields.len(), 12);
+    assert_eq!(reader.schema().fields[1].1, FieldType::Integer);
+    for expected in sample() {
+        let block = reader.next_block().unwrap().unwrap();
+        assert_eq!(block.columns[..6], expected.columns[..]);
+        for ((_, field_type), column) in TYPES.iter().zip(&block.columns[6..]) {
+            assert_eq!(*column, ColumnData::nulls(*field_type, expected.rows()));
+        }
+    }
+    assert!(reader.next_block().unwrap().is_none());
+    let reader = PartReader::new(&bytes[..]).unwrap().with_later_fields(&later);
+    let block = reader.with_columns(&[0, 7]).next_block().unwrap().unwrap();
+    let absent: Vec<bool> = block
+        .columns
+        .iter()
+        .map(|column| column.values == Column::Absent)
+        .collect();
+    assert_eq!(
+        (absent.len(), absent.iter().position(|absent| *absent)),
+        (12, Some(1))
+    );
+    assert_eq!(block.columns[7].values, Column::Integer(vec![0; block.rows()]));
+    assert_eq!(block.columns[8].values, Column::Absent);
 }
