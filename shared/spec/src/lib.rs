@@ -3,8 +3,9 @@
 //!
 //! Every check returns all problems that it can find at once, each with the JSON pointer of the offending member and
 //! a stable code. This crate is pure: it must never know of a database, of HTTP or of a clock. Entry points:
-//! [`check_dimension`], [`check_event`], [`check_dataset`], [`check_source`] and [`schema`].
+//! [`check_dimension`], [`check_event`], [`check_dataset`], [`check_source`], [`schema`] and [`compare`].
 
+pub mod compare;
 mod constant;
 mod dataset;
 mod entity;

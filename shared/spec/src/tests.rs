@@ -13,15 +13,15 @@ use serde_json::Value;
 
 use crate::{Catalogue, SpecErrors, check_dimension, check_event};
 
-fn school_dimension() -> Value {
+pub(crate) fn school_dimension() -> Value {
     parse(include_str!("../testdata/school_attendance/dimension.json"))
 }
 
-fn attendance_event() -> Value {
+pub(crate) fn attendance_event() -> Value {
     parse(include_str!("../testdata/school_attendance/event.json"))
 }
 
-fn attendance_dataset() -> Value {
+pub(crate) fn attendance_dataset() -> Value {
     parse(include_str!("../testdata/school_attendance/dataset.json"))
 }
 
@@ -29,7 +29,7 @@ fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-fn catalogue() -> Catalogue {
+pub(crate) fn catalogue() -> Catalogue {
     Catalogue {
         events: vec![check_event(&attendance_event()).unwrap()],
         dimensions: vec![check_dimension(&school_dimension()).unwrap()],
@@ -39,7 +39,7 @@ fn catalogue() -> Catalogue {
 }
 
 /// A body with one member set; `null` takes it away.
-fn with(mut body: Value, pointer: &str, value: Value) -> Value {
+pub(crate) fn with(mut body: Value, pointer: &str, value: Value) -> Value {
     let (parent, member) = pointer.rsplit_once('/').unwrap();
     let parent = body.pointer_mut(parent).unwrap();
     match (parent, value) {
