@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use millrace_aggregate::{
-    AggregationPlan, CellDifference, Layout, Partial, PartialBuilder, PartialError, PartialReader,
-    Settlement, decode, difference, encode, overlaps, stage_chunks,
+    CellDifference, Layout, Partial, PartialBuilder, PartialError, PartialReader, Settlement, decode,
+    difference, encode, overlaps, stage_chunks,
 };
 use millrace_core::definition::{DatasetDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
@@ -16,10 +16,10 @@ use millrace_store::contributions::{
     Application, ApplyOutcome, ContributionState, OtherPartial, PendingContribution,
 };
 use millrace_store::{STAGE_CHUNK_BYTES, Store};
-use millrace_table::PartReader;
 
 use crate::outbox::{send_outbox, send_reminder};
 use crate::partials::Partials;
+use crate::parts::Parts;
 use crate::ports::{MessageSender, ObjectStore, Surroundings, read_all, write_all};
 use crate::{Disposition, Handled};
 
@@ -197,12 +197,11 @@ async fn make_partial(
     } else {
         ports.store.list_parts(file).await?
     };
+    let mut opened = Parts::new(ports.store, definition);
     let mut builder: Option<PartialBuilder> = None;
     for key in parts {
         let bytes = read_all(ports.collections, &key).await?;
-        let reader = PartReader::new(Cursor::new(bytes)).map_err(defect)?;
-        let plan = AggregationPlan::new(definition, reader.schema()).map_err(defect)?;
-        let mut reader = reader.with_columns(&plan.columns());
+        let (mut reader, plan) = opened.open(bytes).await?;
         let builder = builder.get_or_insert_with(|| PartialBuilder::new(plan));
         while let Some(block) = reader.next_block().map_err(defect)? {
             builder.add_block(&block).map_err(refused)?;

@@ -6,7 +6,7 @@
 mod words;
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 pub use words::{filter_words, formula_words};
 
@@ -22,6 +22,7 @@ use millrace_store::tables::{DatasetTable, DimensionTable};
 use millrace_table::PartReader;
 use millrace_table::block::Block;
 
+use crate::parts::Parts;
 use crate::ports::{ObjectStore, read_all};
 
 /// The most cells behind a figure that is explained.
@@ -273,10 +274,12 @@ pub async fn explain_lines(
         scanned_rows: 0,
     };
     let parts = store.list_parts(share.file).await?;
+    let mut opened = Parts::new(store, asked.definition());
     for (part, key) in parts.iter().enumerate().skip(position.part) {
         let behind = if part == position.part { position.record } else { 0 };
         let bytes = read_all(collections, key).await?;
-        if let Some(record) = page.add_part(asked.definition(), &keys, &bytes, behind)? {
+        let (reader, plan) = opened.open(bytes.as_slice()).await?;
+        if let Some(record) = page.add_part(reader, plan, &keys, behind)? {
             return Ok(page.ends(share.file, Some(format!("{part}-{record}"))));
         }
     }
@@ -301,18 +304,15 @@ impl Page {
     /// Adds the lines of a part behind a record; where the page ends in it, the last record that was looked at.
     fn add_part(
         &mut self,
-        definition: &DatasetDefinition,
+        mut reader: PartReader<impl Read>,
+        plan: AggregationPlan,
         keys: &BTreeSet<CellKey>,
-        bytes: &[u8],
         behind: u64,
     ) -> Result<Option<u64>, Failure> {
-        let reader = PartReader::new(Cursor::new(bytes)).map_err(defect)?;
-        let plan = AggregationPlan::new(definition, reader.schema()).map_err(defect)?;
         let columns = Columns {
             keys: plan.key_columns().to_vec(),
             measures: plan.measure_columns().to_vec(),
         };
-        let mut reader = reader.with_columns(&plan.columns());
         let mut tracer = RowTracer::new(plan, keys);
         while let Some(block) = reader.next_block().map_err(defect)? {
             let Some(last) = block.records.last().copied().filter(|last| *last > behind) else {

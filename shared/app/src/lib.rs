@@ -26,6 +26,7 @@ pub mod ingest;
 pub mod load_dimension;
 pub mod outbox;
 mod partials;
+mod parts;
 pub mod ports;
 pub mod render_document;
 pub mod row_errors;
