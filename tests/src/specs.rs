@@ -1,10 +1,15 @@
 //! Specs for tests, through the same checks as those that callers post.
 
-use millrace_app::compile::compile_spec;
+use millrace_app::compile::{CompileError, compile_spec};
+use millrace_app::create::SpecPorts;
+use millrace_app::life::{Migration, migrate_spec};
+use millrace_core::Name;
 use millrace_core::definition::SpecKind;
 use millrace_store::Store;
 use millrace_store::specs::{CreateSpec, Definition};
 use serde_json::{Map, Value, json};
+
+use crate::queues::MemoryQueues;
 
 /// A type as a body writes it, for `(name, type)` pairs: `string`, `integer`, `number`, `boolean`, `date`, each with a
 /// trailing `!` where it is required.
@@ -126,10 +131,30 @@ pub async fn create(store: &Store, body: &Value) -> CreateSpec {
     store.create_spec(&definition, body, "tests").await.unwrap()
 }
 
+/// Makes a body the version after `replaces` of its spec.
+///
+/// # Errors
+/// [`CompileError`], where the body is no good.
+pub async fn migrate(store: &Store, replaces: u32, body: &Value) -> Result<Migration, CompileError> {
+    let (kind, queues) = (kind_of(body), MemoryQueues::default());
+    let name = body[format!("{}_name", kind.as_str())].as_str().unwrap();
+    let name = Name::parse(name).unwrap();
+    let ports = SpecPorts {
+        store,
+        owner_store: store,
+        sender: &queues,
+        reminder_delay_seconds: 60,
+    };
+    migrate_spec(ports, (kind, &name), replaces, body, "tests").await
+}
+
+fn kind_of(body: &Value) -> SpecKind {
+    SpecKind::parse(body["ingestion_type"].as_str().unwrap()).unwrap()
+}
+
 /// Checks a body against what exists.
 pub async fn compile(store: &Store, body: &Value) -> Definition {
-    let kind = SpecKind::parse(body["ingestion_type"].as_str().unwrap()).unwrap();
-    compile_spec(store, kind, body).await.unwrap()
+    compile_spec(store, kind_of(body), body).await.unwrap()
 }
 
 /// The school attendance of the demonstration: one dimension, one event, one dataset.

@@ -8,6 +8,7 @@ use utoipa::openapi::{Components, InfoBuilder, OpenApiBuilder, PathItem, Paths};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::auth::Access;
+use crate::dto::spec_life::SpecReference;
 use crate::extract::idempotency::IDEMPOTENCY_KEY;
 use crate::extract::limits::{MAX_FORM_BYTES, MAX_JSON_BYTES};
 use crate::problem::{ProblemBody, ProblemError};
@@ -41,6 +42,9 @@ pub fn document() -> Value {
     components
         .schemas
         .insert(ProblemError::name().into_owned(), ProblemError::schema());
+    components
+        .schemas
+        .insert(SpecReference::name().into_owned(), SpecReference::schema());
     let info = InfoBuilder::new()
         .title("Millrace")
         .version(env!("CARGO_PKG_VERSION"))

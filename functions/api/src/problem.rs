@@ -15,6 +15,8 @@ use millrace_spec::import::Place;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::dto::spec_life::SpecReference;
+
 /// After how long a caller may try again when the database is resuming.
 const RESUMING_RETRY_SECONDS: u32 = 5;
 /// After how long a caller may try again when something is away.
@@ -60,6 +62,10 @@ pub struct ProblemBody {
     /// Its latest version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// The specs that are in the way, a hundred at most: with the code `spec_needed` those that need the spec, with
+    /// `needs_retired` those that it needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub specs: Vec<SpecReference>,
 }
 
 /// A problem on its way to the caller.
@@ -73,6 +79,7 @@ pub struct Problem {
     errors: Vec<ProblemError>,
     retry_after_seconds: Option<u32>,
     file: Option<FileVersion>,
+    specs: Box<[SpecReference]>,
 }
 
 /// What handlers answer.
@@ -88,6 +95,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_seconds: None,
             file: None,
+            specs: Box::default(),
         }
     }
 
@@ -148,6 +156,13 @@ impl Problem {
         self
     }
 
+    /// Names the specs that are in the way.
+    #[must_use]
+    pub fn blocked_by(mut self, specs: Vec<SpecReference>) -> Self {
+        self.specs = specs.into();
+        self
+    }
+
     /// Says after how long to try again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
@@ -165,6 +180,7 @@ impl Problem {
             errors: self.errors.clone(),
             file_id: self.file.map(|file| file.file_id),
             version: self.file.map(|file| file.version),
+            specs: self.specs.to_vec(),
         }
     }
 }

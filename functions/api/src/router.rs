@@ -20,8 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    datasets, documents, explain, files, health, import, kpis, openapi, sources, specs, system_message,
-    uploads,
+    datasets, documents, explain, files, health, import, kpis, openapi, sources, spec_life, specs,
+    system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -120,20 +120,9 @@ impl Route {
 /// All routes.
 pub(crate) fn all() -> Vec<Route> {
     let sends = |handler| scoped(Scope::FilesWrite, handler).keyed();
-    vec![
+    let mut routes = vec![
         public(handler!(health::read)),
         public(handler!(openapi::read)),
-        scoped(Scope::SpecsWrite, handler!(specs::create))
-            .takes(Takes::Json)
-            .problems(&[409, 422]),
-        scoped(Scope::SpecsWrite, handler!(import::import))
-            .takes(Takes::Json)
-            .problems(&[422]),
-        scoped(Scope::SpecsRead, handler!(specs::validate))
-            .takes(Takes::Json)
-            .problems(&[422]),
-        scoped(Scope::SpecsRead, handler!(specs::list)),
-        scoped(Scope::SpecsRead, handler!(specs::read)),
         sends(handler!(uploads::open))
             .takes(Takes::Json)
             .problems(&[404, 409, 422]),
@@ -148,6 +137,7 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::Admin, handler!(files::drive_open)),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
+        scoped(Scope::DatasetsRead, handler!(kpis::list)),
         scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
         scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
         scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
@@ -167,11 +157,41 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::Admin, handler!(system_message::remove)),
         scoped(Scope::SourcesWrite, handler!(sources::run))
             .keyed()
-            .problems(&[422]),
+            .problems(&[409, 422]),
         scoped(Scope::SourcesRead, handler!(sources::list_runs)),
         scoped(Scope::SourcesRead, handler!(sources::read_run)),
         scoped(Scope::SourcesRead, handler!(sources::list_files)),
         scoped(Scope::Admin, handler!(sources::drive_open)),
+    ];
+    routes.extend(of_specs());
+    routes
+}
+
+/// The routes of specs.
+fn of_specs() -> Vec<Route> {
+    vec![
+        scoped(Scope::SpecsWrite, handler!(specs::create))
+            .takes(Takes::Json)
+            .problems(&[409, 422]),
+        scoped(Scope::SpecsWrite, handler!(import::import))
+            .takes(Takes::Json)
+            .problems(&[422]),
+        scoped(Scope::SpecsRead, handler!(specs::validate))
+            .takes(Takes::Json)
+            .problems(&[422]),
+        scoped(Scope::SpecsRead, handler!(specs::list)),
+        scoped(Scope::SpecsRead, handler!(specs::read)),
+        scoped(Scope::SpecsRead, handler!(spec_life::list_versions)),
+        scoped(Scope::SpecsRead, handler!(spec_life::compare)),
+        scoped(Scope::SpecsRead, handler!(spec_life::compare_body))
+            .takes(Takes::Json)
+            .problems(&[404, 422]),
+        scoped(Scope::SpecsWrite, handler!(spec_life::migrate))
+            .takes(Takes::Json)
+            .problems(&[409, 422]),
+        scoped(Scope::SpecsRead, handler!(spec_life::list_dependants)),
+        scoped(Scope::SpecsWrite, handler!(spec_life::retire)).problems(&[409]),
+        scoped(Scope::SpecsWrite, handler!(spec_life::restore)).problems(&[409]),
     ]
 }
 

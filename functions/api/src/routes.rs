@@ -10,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
 pub(crate) mod sources;
+pub(crate) mod spec_life;
 pub(crate) mod specs;
 pub(crate) mod system_message;
 pub(crate) mod uploads;

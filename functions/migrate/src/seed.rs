@@ -37,7 +37,8 @@ pub fn check_stage(stage: &str, seed: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates the specs that are not there; the names of those that were created now.
+/// Creates the specs that are not there; the names of those that were created now. Those that have been migrated or retired
+/// since are left as they are.
 ///
 /// # Errors
 /// When a spec of that name is there and differs, or the database fails.
@@ -45,12 +46,22 @@ pub async fn seed(store: &Store) -> anyhow::Result<Vec<String>> {
     let mut seeded = Vec::new();
     for (kind, text) in BODIES {
         let body: Value = serde_json::from_str(text)?;
+        let name = body[format!("{}_name", kind.as_str())]
+            .as_str()
+            .unwrap_or_default();
+        let stored = store.load_spec(*kind, name).await?;
+        if stored.is_some_and(|stored| stored.retired_at.is_some()) {
+            continue;
+        }
         let definition = compile_spec(store, *kind, &body).await?;
-        let name = definition.name().to_owned();
         match store.create_spec(&definition, &body, "seed").await? {
-            CreateSpec::Created(_) => seeded.push(name),
-            CreateSpec::Identical(_) => {}
-            CreateSpec::Taken => anyhow::bail!("a different {} called {name} is there", kind.as_str()),
+            CreateSpec::Created(_) => seeded.push(name.to_owned()),
+            CreateSpec::Identical(_) | CreateSpec::Retired | CreateSpec::NeedsRetired => {}
+            CreateSpec::Taken => {
+                let first = store.load_spec_version(*kind, name, Some(1)).await?;
+                let is_ours = first.is_some_and(|first| first.body == body);
+                anyhow::ensure!(is_ours, "a different {} called {name} is there", kind.as_str());
+            }
         }
     }
     Ok(seeded)

@@ -5,7 +5,7 @@ use millrace_core::failure::Failure;
 use millrace_core::source::SourceDefinition;
 use millrace_spec::{
     Catalogue, MAX_LISTED_EVENTS, References, SpecErrors, check_dataset, check_dimension, check_event,
-    check_source, references, unknown_target,
+    check_source, references, retired_need, unknown_target,
 };
 use millrace_store::Store;
 use millrace_store::specs::Definition;
@@ -30,11 +30,24 @@ pub async fn compile_spec(store: &Store, kind: SpecKind, body: &Value) -> Result
     compile_among(store, kind, body, &[]).await
 }
 
-/// Checks a body and compiles it as if these definitions were there too. What is there wins.
+/// Checks a body and compiles it as if these definitions were there too. What is there wins. What it needs is not retired.
 ///
 /// # Errors
 /// [`CompileError`] with all that is wrong with the body, or of the database.
 pub async fn compile_among(
+    store: &Store,
+    kind: SpecKind,
+    body: &Value,
+    others: &[Definition],
+) -> Result<Definition, CompileError> {
+    let definition = compile_whatever_is_there(store, kind, body, others).await?;
+    match store.list_retired(&definition.needs()).await?.first() {
+        Some(retired) => Err(retired_need(kind, (retired.kind, &retired.name)).into()),
+        None => Ok(definition),
+    }
+}
+
+async fn compile_whatever_is_there(
     store: &Store,
     kind: SpecKind,
     body: &Value,

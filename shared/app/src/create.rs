@@ -32,6 +32,10 @@ pub enum Creation {
     SpecExists,
     /// The name stands for a view of another kind, or for a table of the service's own.
     NameTaken,
+    /// The very same spec is there, and retired.
+    Retired,
+    /// A spec that it needs was retired meanwhile.
+    NeedsRetired,
 }
 
 /// Creates a spec, once, whatever its body is repeated.
@@ -53,6 +57,8 @@ pub async fn create_spec(
         Ok(CreateSpec::Created(version)) => Creation::Created(version),
         Ok(CreateSpec::Identical(version)) => Creation::Identical(version),
         Ok(CreateSpec::Taken) => return Ok(Creation::SpecExists),
+        Ok(CreateSpec::Retired) => return Ok(Creation::Retired),
+        Ok(CreateSpec::NeedsRetired) => return Ok(Creation::NeedsRetired),
         Err(failure) if is_name_conflict(&failure) => return Ok(Creation::NameTaken),
         Err(failure) => return Err(failure),
     };

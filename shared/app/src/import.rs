@@ -209,6 +209,8 @@ async fn check(
         None => answer(spec, made, Outcome::Creatable),
         Some(CreateSpec::Created(_) | CreateSpec::Identical(_)) => answer(spec, made, Outcome::Identical),
         Some(CreateSpec::Taken) => taken(spec, made, SPEC_EXISTS),
+        Some(CreateSpec::Retired) => taken(spec, made, SPEC_RETIRED),
+        Some(CreateSpec::NeedsRetired) => taken(spec, made, NEEDS_RETIRED),
     })
 }
 
@@ -223,6 +225,8 @@ async fn create(ports: SpecPorts<'_>, spec: &Imported, client_id: &str) -> Resul
         Creation::Identical(_) => answer(spec, made, Outcome::Identical),
         Creation::SpecExists => taken(spec, made, SPEC_EXISTS),
         Creation::NameTaken => taken(spec, made, NAME_TAKEN),
+        Creation::Retired => taken(spec, made, SPEC_RETIRED),
+        Creation::NeedsRetired => taken(spec, made, NEEDS_RETIRED),
     })
 }
 
@@ -252,6 +256,9 @@ const NAME_TAKEN: (&str, &str) = (
     "name_taken",
     "the name stands for another spec's view, or for a table of the service's own",
 );
+
+const SPEC_RETIRED: (&str, &str) = ("spec_retired", "the very same spec is there, and retired");
+const NEEDS_RETIRED: (&str, &str) = ("needs_retired", "a spec that it needs is retired");
 
 fn answer(spec: &Imported, made: &Made, outcome: Outcome) -> ImportedSpec {
     ImportedSpec {

@@ -5,7 +5,7 @@
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
 //! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
-//! and `create`, or by `import`, where the feature `specs` is on.
+//! and `create`, or by `import`, and go on by `life`, where the feature `specs` is on.
 
 pub mod authenticate;
 mod chunk_check;
@@ -23,6 +23,8 @@ pub mod figures;
 #[cfg(feature = "specs")]
 pub mod import;
 pub mod ingest;
+#[cfg(feature = "specs")]
+pub mod life;
 pub mod load_dimension;
 pub mod outbox;
 mod partials;

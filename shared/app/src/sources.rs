@@ -66,7 +66,7 @@ async fn announce(ports: &RunPorts<'_>, source: &Name, begun: &BeginRun) -> Resu
         BeginRun::Created { run_id } | BeginRun::Replayed { run_id } => {
             send_run(ports.sender, source, *run_id, 0).await
         }
-        BeginRun::NoSource | BeginRun::KeyReused => Ok(()),
+        BeginRun::NoSource | BeginRun::Retired | BeginRun::KeyReused => Ok(()),
     }
 }
 

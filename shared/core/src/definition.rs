@@ -228,7 +228,7 @@ pub struct DatasetDefinition {
     pub group_by: Vec<Name>,
     /// What its figures mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub catalogue: Option<KpiCatalogue>,
+    pub catalogue: Option<Box<KpiCatalogue>>,
 }
 
 impl DatasetDefinition {

@@ -144,7 +144,7 @@ fn compile(
         outputs: made.outputs,
         join,
         group_by,
-        catalogue: of_kpi,
+        catalogue: of_kpi.map(Box::new),
     })
 }
 

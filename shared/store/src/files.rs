@@ -62,6 +62,8 @@ pub enum BeginVersion {
     NoFile,
     /// There is no such spec.
     NoSpec,
+    /// The spec is retired: it takes no files any more.
+    Retired,
     /// The idempotency key stands for another request.
     KeyReused,
 }

@@ -361,13 +361,25 @@ impl<'a> Selection<'a> {
     /// # Errors
     /// [`SelectionError`] when the grouping does not fit the dataset.
     pub fn view(&self, grouping: &Grouping) -> Result<String, SelectionError> {
+        Ok(format!("create {}", self.view_definition(grouping)?))
+    }
+
+    /// The statement that makes the dataset's view anew where outputs have come behind those that it has.
+    ///
+    /// # Errors
+    /// [`SelectionError`] when the grouping does not fit the dataset.
+    pub fn new_view(&self, grouping: &Grouping) -> Result<String, SelectionError> {
+        Ok(format!("create or replace {}", self.view_definition(grouping)?))
+    }
+
+    fn view_definition(&self, grouping: &Grouping) -> Result<String, SelectionError> {
         let groups = self.groups(grouping)?;
         let mut columns = Vec::new();
         for (expression, column) in groups.iter().chain(&self.outputs()?) {
             columns.push(format!("{expression} as {}", identifier(&column.name)?));
         }
         Ok(format!(
-            "create view ingestion.{} as select {} from {} {}",
+            "view ingestion.{} as select {} from {} {}",
             identifier(&self.definition().name)?,
             columns.join(", "),
             self.from_clause()?,

@@ -35,6 +35,8 @@ pub enum BeginRun {
     },
     /// There is no such source.
     NoSource,
+    /// The source is retired.
+    Retired,
     /// The idempotency key stands for another request.
     KeyReused,
 }
@@ -211,12 +213,13 @@ impl Store {
         .await
     }
 
-    /// The names of all sources.
+    /// The names of all sources that are not retired.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_source_names(&self) -> Result<Vec<Name>, Failure> {
-        let text = "select distinct to_jsonb(name)::text from spec.spec where kind = 'source' order by 1";
+        let text = "select distinct to_jsonb(s.name)::text from spec.spec s where s.kind = 'source' and not exists \
+             (select from spec.retired r where r.kind = s.kind and r.name = s.name) order by 1";
         self.json_list(Statement::new(text)).await
     }
 

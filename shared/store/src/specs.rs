@@ -1,12 +1,17 @@
-//! Specs: creating them with their tables and views, reading and listing them.
+//! Specs: creating them with their tables and views; further versions, retirement, reading and listing them.
 
 mod definition;
+mod kpis;
+mod life;
+mod reading;
 
 pub use definition::Definition;
+pub use kpis::{KpiFilter, KpiRecord};
+pub use life::{MigrateSpec, RestoreSpec, RetireSpec, SpecNeed, SpecVersion};
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
+pub use reading::SpecFilter;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::selection::{Grouping, Selection};
 use crate::tables::{DatasetTable, DimensionTable};
@@ -27,6 +32,9 @@ pub struct SpecRecord {
     pub created_by: String,
     /// When (RFC 3339).
     pub created_at: String,
+    /// Since when the spec is retired, if it is (RFC 3339).
+    #[serde(default)]
+    pub retired_at: Option<String>,
 }
 
 /// A stored spec without its body.
@@ -42,6 +50,9 @@ pub struct SpecSummary {
     pub created_by: String,
     /// When (RFC 3339).
     pub created_at: String,
+    /// Since when the spec is retired, if it is (RFC 3339).
+    #[serde(default)]
+    pub retired_at: Option<String>,
 }
 
 /// What became of a request to create a spec.
@@ -53,10 +64,14 @@ pub enum CreateSpec {
     Identical(u32),
     /// The name stands for another spec.
     Taken,
+    /// The very same spec is there, and retired.
+    Retired,
+    /// A spec that it needs is retired.
+    NeedsRetired,
 }
 
-const SPEC_RECORD: &str = "jsonb_build_object('kind', s.kind, 'name', s.name, 'version', s.version, 'body', s.body, \
-     'created_by', s.created_by, 'created_at', s.created_at)::text";
+/// The SQLSTATE of a spec that needs a retired one.
+const NEEDS_RETIRED: &str = "MR001";
 
 impl Store {
     /// Creates a spec with its table and view, and has existing files contribute to a new dataset: their messages wait
@@ -75,6 +90,7 @@ impl Store {
         }
         match self.create(definition, body, client_id).await {
             Ok(()) => Ok(CreateSpec::Created(1)),
+            Err(failure) if failure.detail.as_deref() == Some(NEEDS_RETIRED) => Ok(CreateSpec::NeedsRetired),
             // Somebody else may have created it meanwhile.
             Err(failure) => match self.compare_spec(definition, body).await? {
                 Some(existing) => Ok(existing),
@@ -83,8 +99,8 @@ impl Store {
         }
     }
 
-    /// What creating this would come to, as far as a spec of that kind and name is there: [`CreateSpec::Identical`] or
-    /// [`CreateSpec::Taken`].
+    /// What creating this would come to, as far as a spec of that kind and name is there: [`CreateSpec::Identical`],
+    /// [`CreateSpec::Retired`] or [`CreateSpec::Taken`].
     ///
     /// # Errors
     /// [`Failure`] of the database.
@@ -94,15 +110,18 @@ impl Store {
         body: &serde_json::Value,
     ) -> Result<Option<CreateSpec>, Failure> {
         let statement = Statement::new(
-            "select jsonb_build_object('version', version, 'same', name = cast(:name as text) \
-             and body = cast(:body as jsonb))::text from spec.spec \
-             where kind = cast(:kind as text) and lower(name) = lower(cast(:name as text)) \
-             order by version desc limit 1",
+            "select jsonb_build_object('version', s.version, 'same', s.name = cast(:name as text) \
+             and s.body = cast(:body as jsonb), 'is_retired', exists (select from spec.retired r \
+                where r.kind = s.kind and r.name = s.name))::text from spec.spec s \
+             where s.kind = cast(:kind as text) and lower(s.name) = lower(cast(:name as text)) \
+             order by s.version desc limit 1",
         );
         #[derive(Deserialize)]
         struct Existing {
             version: u32,
             same: bool,
+            #[serde(default)]
+            is_retired: bool,
         }
         let existing: Option<Existing> = self
             .json(
@@ -112,10 +131,13 @@ impl Store {
                     .bind("body", body.to_string()),
             )
             .await?;
-        Ok(existing.map(|existing| match existing.same {
-            true => CreateSpec::Identical(existing.version),
-            false => CreateSpec::Taken,
-        }))
+        Ok(
+            existing.map(|existing| match (existing.same, existing.is_retired) {
+                (true, false) => CreateSpec::Identical(existing.version),
+                (true, true) => CreateSpec::Retired,
+                (false, _) => CreateSpec::Taken,
+            }),
+        )
     }
 
     /// One statement that commits by itself: whoever is cut off here leaves nothing half-done and no lock behind.
@@ -204,141 +226,6 @@ impl Store {
             Some(Value::Long(number)) => Ok(number),
             _ => Err(crate::unexpected("a table number was expected")),
         }
-    }
-
-    /// The latest version of a spec.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn load_spec(&self, kind: SpecKind, name: &str) -> Result<Option<SpecRecord>, Failure> {
-        let text = format!(
-            "select s.name, {SPEC_RECORD} from spec.spec s where s.kind = cast(:kind as text) \
-             and s.name = cast(:name as text) order by s.version desc limit 1"
-        );
-        self.document(&text, &[("kind", kind.as_str().into()), ("name", name.into())])
-            .await
-    }
-
-    /// Specs of a kind without their bodies, by name, after a name.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn list_specs(
-        &self,
-        kind: SpecKind,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<SpecSummary>, Failure> {
-        let text = "select jsonb_build_object('kind', s.kind, 'name', s.name, 'version', s.version, \
-             'created_by', s.created_by, 'created_at', s.created_at)::text \
-             from (select distinct on (name) kind, name, version, created_by, created_at from spec.spec \
-             where kind = cast(:kind as text) \
-             and (cast(:after_name as text) is null or name > cast(:after_name as text)) \
-             order by name, version desc limit cast(:limit as integer)) s order by s.name";
-        let statement = Statement::new(text)
-            .bind("kind", kind.as_str())
-            .bind("after_name", after)
-            .bind("limit", limit);
-        self.json_list(statement).await
-    }
-
-    /// The compiled definition of a spec: its latest version, or the one that is given.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn load_definition<T: DeserializeOwned>(
-        &self,
-        kind: SpecKind,
-        name: &str,
-        version: Option<u32>,
-    ) -> Result<Option<T>, Failure> {
-        let text = "select name, definition::text from spec.spec where kind = cast(:kind as text) \
-             and name = cast(:name as text) \
-             and (cast(:version as integer) is null or version = cast(:version as integer)) \
-             order by version desc limit 1";
-        let parameters = [
-            ("kind", kind.as_str().into()),
-            ("name", name.into()),
-            ("version", version.into()),
-        ];
-        self.document(text, &parameters).await
-    }
-
-    /// The compiled definitions of specs of a kind by their names, in their latest versions; those that are there.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn list_definitions<T: DeserializeOwned>(
-        &self,
-        kind: SpecKind,
-        names: &[&str],
-    ) -> Result<Vec<T>, Failure> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let text = "select s.name, s.definition::text from (select distinct on (name) name, definition \
-             from spec.spec where kind = cast(:kind as text) \
-             and name in (select jsonb_array_elements_text(cast(:names as jsonb))) order by name, version desc) s";
-        let names = serde_json::json!(names).to_string();
-        self.documents(text, &[("kind", kind.as_str().into()), ("names", names.into())])
-            .await
-    }
-
-    /// The names of the events whose latest versions have all these fields, by name.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn find_events(&self, fields: &[&str], limit: u32) -> Result<Vec<String>, Failure> {
-        let text = "select to_jsonb(s.name)::text from (select distinct on (name) name, definition from spec.spec \
-             where kind = 'event' order by name, version desc) s \
-             where s.definition @> cast(:fields as jsonb) order by s.name limit cast(:limit as integer)";
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|name| serde_json::json!({ "name": name }))
-            .collect();
-        let fields = serde_json::json!({ "fields": fields }).to_string();
-        let statement = Statement::new(text).bind("fields", fields);
-        self.json_list(statement.bind("limit", limit)).await
-    }
-
-    /// A dimension's table, if the dimension exists.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn dimension_table(&self, name: &str) -> Result<Option<DimensionTable>, Failure> {
-        #[derive(Deserialize)]
-        struct Found {
-            table_no: i64,
-            definition: DimensionDefinition,
-        }
-        let text = "select d.name, jsonb_build_object('table_no', d.table_no, 'definition', s.definition)::text \
-             from ingestion.dimension d join spec.spec s on s.kind = 'dimension' and s.name = d.name \
-             where d.name = cast(:name as text) order by s.version desc limit 1";
-        let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
-        Ok(found.map(|found| DimensionTable::new(found.table_no, &found.definition)))
-    }
-
-    /// A dataset's table and the version of its figures, if the dataset exists.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn dataset_table(&self, name: &str) -> Result<Option<(DatasetTable, i64)>, Failure> {
-        #[derive(Deserialize)]
-        struct Found {
-            table_no: Option<i64>,
-            version: i64,
-            spec_version: u32,
-            definition: DatasetDefinition,
-        }
-        let text = "select s.name, jsonb_build_object('table_no', d.table_no, 'spec_version', s.version, \
-             'version', ingestion.dataset_version(s.name), 'definition', s.definition)::text \
-             from spec.spec s left join ingestion.dataset d on d.name = s.name \
-             where s.kind = 'dataset' and s.name = cast(:name as text) order by s.version desc limit 1";
-        let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
-        Ok(found.map(|found| {
-            let table = DatasetTable::new(found.table_no, found.spec_version, &found.definition);
-            (table, found.version)
-        }))
     }
 }
 

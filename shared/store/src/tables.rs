@@ -97,13 +97,8 @@ impl DimensionTable {
     pub fn create_statements(&self) -> Vec<String> {
         let table = self.table();
         let mut columns = String::new();
-        let mut shown = Vec::new();
         for (at, field) in self.definition.fields.iter().enumerate() {
             let _ = write!(columns, ", c{} {}", at + 1, field.field_type.sql_type());
-            // A name is letters, digits and underscores, so quoting it cannot fail.
-            if let Ok(quoted) = quote(field.name.as_str()) {
-                shown.push(format!("c{} as {quoted}", at + 1));
-            }
         }
         let mut statements = vec![
             format!(
@@ -125,12 +120,39 @@ impl DimensionTable {
             "create index on {table} ({}) where is_visible",
             key.join(", ")
         ));
-        if let Ok(view) = quote(self.definition.name.as_str()) {
-            statements.push(format!(
-                "create view ingestion.{view} as select {} from {table} where is_visible",
-                shown.join(", ")
-            ));
+        statements.extend(self.view().map(|view| format!("create {view}")));
+        statements
+    }
+
+    /// The statements that add the columns behind the first ones, and to the view.
+    #[must_use]
+    pub(crate) fn widen_statements(&self, first: usize) -> Vec<String> {
+        let table = self.table();
+        let new = self.definition.fields.iter().enumerate().skip(first);
+        let mut statements: Vec<String> = new
+            .map(|(at, field)| {
+                let sql_type = field.field_type.sql_type();
+                format!("alter table {table} add column c{} {sql_type}", at + 1)
+            })
+            .collect();
+        if !statements.is_empty() {
+            statements.extend(self.view().map(|view| format!("create or replace {view}")));
         }
         statements
+    }
+
+    /// The view behind its `create`. A name is letters, digits and underscores, so quoting it cannot fail.
+    fn view(&self) -> Option<String> {
+        let fields = self.definition.fields.iter().enumerate();
+        let shown = fields.map(|(at, field)| {
+            let quoted = quote(field.name.as_str()).ok()?;
+            Some(format!("c{} as {quoted}", at + 1))
+        });
+        let shown: Vec<String> = shown.collect::<Option<_>>()?;
+        let view = quote(self.definition.name.as_str()).ok()?;
+        let (columns, table) = (shown.join(", "), self.table());
+        Some(format!(
+            "view ingestion.{view} as select {columns} from {table} where is_visible"
+        ))
     }
 }

@@ -19,6 +19,7 @@ mod poison;
 mod repeats;
 mod samples;
 mod senders;
+mod spec_versions;
 mod uploads;
 mod workers;
 

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::name::Name;
-use millrace_store::specs::{CreateSpec, is_name_conflict};
+use millrace_store::specs::{CreateSpec, SpecFilter, is_name_conflict};
 use millrace_store::{Rows, Sql, Statement, Store, TransactionId, Value};
 use millrace_tests::specs;
 
-use super::{Bench, DATASET, visits, visits_by_school};
+use super::{Bench, DATASET, in_use, visits, visits_by_school};
 
 fn schools(name: &str) -> serde_json::Value {
     specs::dimension(
@@ -230,6 +230,10 @@ async fn the_app_role_reads_views_and_changes_no_spec() {
         "drop view ingestion.schools",
         "select operations.set_app_password('x')::text",
         "select spec.next_table_no('dataset')",
+        "select spec.migrate_spec('event', 'visits', 1, '{}', '{}', 'x', null, '[]')::text",
+        "select spec.retire_spec('event', 'visits', 'x')::text",
+        "select spec.restore_spec('event', 'visits')::text",
+        "insert into spec.retired values ('event', 'visits', 'x')",
         "select spec.create_spec('event', 'x', '{}', '{}', 'x', null, '[]')::text",
         "update operations.migration set checksum = ''",
         "update operations.fence set token = 0",
@@ -250,11 +254,12 @@ async fn specs_are_listed_by_name_and_page() {
         specs::create(&bench.owner, &specs::event(name, &[("day", "date!")])).await;
     }
     let names = async |after: Option<&str>, limit| {
-        let specs = bench
-            .store
-            .list_specs(SpecKind::Event, after, limit)
-            .await
-            .unwrap();
+        let filter = SpecFilter {
+            after,
+            limit,
+            ..in_use(SpecKind::Event)
+        };
+        let specs = bench.store.list_specs(&filter).await.unwrap();
         specs.into_iter().map(|spec| spec.name).collect::<Vec<_>>()
     };
     assert_eq!(names(None, 2).await, ["C", "a"]);
@@ -263,7 +268,7 @@ async fn specs_are_listed_by_name_and_page() {
     assert!(
         bench
             .store
-            .list_specs(SpecKind::Dataset, None, 10)
+            .list_specs(&in_use(SpecKind::Dataset))
             .await
             .unwrap()
             .is_empty()

@@ -225,7 +225,7 @@ async fn a_spec_with_the_most_fields_is_read_back() {
     assert_eq!(
         bench
             .store
-            .list_specs(SpecKind::Event, None, 10)
+            .list_specs(&super::in_use(SpecKind::Event))
             .await
             .unwrap()
             .len(),

@@ -9,13 +9,16 @@ mod contributions;
 mod datasets_later;
 mod dimensions;
 mod documents;
+mod kpi_list;
+mod life;
 mod limits;
 mod outbox;
 mod pages;
 mod ratio;
 mod reading;
-
+mod retired;
 mod versions;
+mod wider_dimensions;
 
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
@@ -25,6 +28,7 @@ use millrace_core::row_error::RowCounts;
 use millrace_store::Store;
 use millrace_store::contributions::{Application, ApplyOutcome, PendingContribution};
 use millrace_store::files::{BeginVersion, FinishedChunk, NewVersion, WholeFile};
+use millrace_store::specs::SpecFilter;
 use millrace_tests::{Database, specs};
 
 /// An event and the demonstration's names for it.
@@ -142,6 +146,16 @@ fn visits_by_school() -> serde_json::Value {
         columns: &["amount"],
         ..specs::Dataset::default()
     })
+}
+
+/// The first ten specs of a kind that are in use.
+fn in_use(kind: SpecKind) -> SpecFilter<'static> {
+    SpecFilter {
+        kind,
+        with_retired: false,
+        after: None,
+        limit: 10,
+    }
 }
 
 fn new_id(number: u64) -> FileId {

@@ -155,6 +155,9 @@ pub struct SpecItem {
     pub created_by: String,
     /// When (RFC 3339).
     pub created_at: String,
+    /// Since when it is retired, if it is (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<String>,
 }
 
 /// A spec with its body.
@@ -183,16 +186,34 @@ impl SpecPage {
     pub fn new(summaries: Vec<SpecSummary>, limit: u32) -> Self {
         let is_full = summaries.len() >= limit as usize;
         let next = summaries.last().filter(|_| is_full).map(|last| last.name.clone());
-        let items = summaries.into_iter().map(|summary| SpecItem {
+        Self {
+            items: summaries.into_iter().map(SpecItem::from).collect(),
+            next,
+        }
+    }
+
+    /// A page of versions that was asked for with so many items.
+    #[must_use]
+    pub fn of_versions(summaries: Vec<SpecSummary>, limit: u32) -> Self {
+        let is_full = summaries.len() >= limit as usize;
+        let last = summaries.last().filter(|_| is_full);
+        let next = last.map(|last| last.version.to_string());
+        Self {
+            items: summaries.into_iter().map(SpecItem::from).collect(),
+            next,
+        }
+    }
+}
+
+impl From<SpecSummary> for SpecItem {
+    fn from(summary: SpecSummary) -> Self {
+        Self {
             kind: summary.kind,
             name: summary.name,
             version: summary.version,
             created_by: summary.created_by,
             created_at: summary.created_at,
-        });
-        Self {
-            items: items.collect(),
-            next,
+            retired_at: summary.retired_at,
         }
     }
 }
@@ -205,6 +226,7 @@ impl From<SpecRecord> for SpecDetail {
             version: record.version,
             created_by: record.created_by,
             created_at: record.created_at,
+            retired_at: record.retired_at,
         };
         Self {
             item,

@@ -144,6 +144,34 @@ impl QueryMembers {
             .map_err(|error| bad_member(member, error.to_string()))
     }
 
+    /// A whole number from 1, where there is one.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub fn number(&mut self, member: &str) -> Result<Option<u32>, Problem> {
+        let Some(text) = self.optional(member)? else {
+            return Ok(None);
+        };
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = i32::from_str(&text).ok().filter(|number| is_plain && *number > 0);
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        number
+            .map(Some)
+            .ok_or_else(|| bad_member(member, "has to be a whole number from 1"))
+    }
+
+    /// `true` or `false`; not said is `false`.
+    ///
+    /// # Errors
+    /// 400 when it is neither.
+    pub fn flag(&mut self, member: &str) -> Result<bool, Problem> {
+        match self.optional(member)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(bad_member(member, "has to be true or false")),
+        }
+    }
+
     /// Makes sure that every member was taken.
     ///
     /// # Errors

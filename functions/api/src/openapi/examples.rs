@@ -22,7 +22,13 @@ pub(super) fn write(document: &mut Value) {
         add_schema(document, &name, millrace_spec::schema(kind));
     }
     let content = json!({"application/json": {"schema": {"oneOf": references}, "examples": examples}});
-    document["paths"]["/spec/{kind}"]["post"]["requestBody"]["content"] = content;
+    for (path, method) in [
+        ("/spec/{kind}", "post"),
+        ("/spec/{kind}/compare", "post"),
+        ("/spec/{kind}/{name}", "put"),
+    ] {
+        document["paths"][path][method]["requestBody"]["content"] = content.clone();
+    }
     let content = &mut document["paths"]["/spec/import"]["post"]["requestBody"]["content"];
     content["application/json"]["examples"] = imports();
 }

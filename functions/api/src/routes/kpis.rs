@@ -10,13 +10,40 @@ use millrace_core::field::FieldType;
 use millrace_core::{Decimal, Name};
 use millrace_store::datasets::KpiQuery;
 use millrace_store::selection::{Grouping, Selection};
+use millrace_store::specs::KpiFilter;
 
 use crate::deps::Deps;
 use crate::dto::answer::{decode_cursor, row_page};
 use crate::dto::kpi::{KpiPage, KpiParameters, parse_day};
+use crate::dto::kpi_catalogue::{KpiListPage, KpiListQuery};
 use crate::extract::{NameInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::datasets::{Found, load_dataset, query_page, read_problem};
+
+/// The most datasets on a page of the catalogue: each brings its dimension's fields.
+const MOST_LISTED: u32 = 200;
+
+/// Lists datasets with what their figures mean, what they can be grouped by and what they serve, by name.
+#[utoipa::path(get, path = "/kpis", operation_id = "list_kpis", tag = "datasets", params(KpiListQuery),
+    responses((status = 200, description = "A page.", body = KpiListPage, example = json!({"items": [{
+        "name": "SAC_stds_atd_cmp_by_school", "version": 1,
+        "catalogue": {"category": "attendance", "indicator": "students present", "visualisation": "map",
+            "levels": ["district_id", "school_id"], "unit": "%", "direction": "higher_is_better"},
+        "groups": [{"name": "date", "type": "date"}, {"name": "school_id", "type": "text"},
+            {"name": "district_id", "type": "text"}],
+        "outputs": [{"name": "percentage", "type": "decimal"}]}], "next": null}))))]
+pub(crate) async fn list(
+    State(deps): State<Arc<Deps>>,
+    Query(asked): Query<KpiListQuery>,
+) -> Answer<Json<KpiListPage>> {
+    let filter = KpiFilter {
+        category: asked.category.as_deref(),
+        after: asked.cursor.as_deref(),
+        limit: asked.limit.min(MOST_LISTED),
+    };
+    let records = deps.store.list_kpis(&filter).await?;
+    Ok(Json(KpiListPage::new(records, filter.limit)))
+}
 
 /// Queries a dataset's figures.
 #[utoipa::path(get, path = "/kpis/{name}", operation_id = "query_kpi", tag = "datasets",

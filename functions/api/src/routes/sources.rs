@@ -59,6 +59,10 @@ fn begun_run(begun: &BeginRun, name: &Name) -> Answer<RunId> {
     match begun {
         BeginRun::Created { run_id } | BeginRun::Replayed { run_id } => Ok(*run_id),
         BeginRun::NoSource => Err(no_source(name)),
+        BeginRun::Retired => {
+            let detail = "the source is retired: it is not read any more";
+            Err(Problem::conflict("spec_retired", detail))
+        }
         BeginRun::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }

@@ -11,10 +11,13 @@ use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::deps::Deps;
-use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecPage, SpecValid};
+use crate::dto::spec_life::{SpecListQuery, VersionQuery};
+use crate::dto::specs::{SpecCreated, SpecDetail, SpecPage, SpecValid};
 use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
+use crate::routes::spec_life::{no_spec, retired};
+use millrace_store::specs::SpecFilter;
 
 /// Creates a spec, with its table and view.
 ///
@@ -48,6 +51,11 @@ pub(crate) async fn create(
             let detail = "the name stands for another spec's view, or for a table of the service's own";
             return Err(Problem::conflict("name_taken", detail));
         }
+        Creation::Retired => return Err(retired()),
+        Creation::NeedsRetired => {
+            let detail = "a spec that it needs has been retired";
+            return Err(Problem::conflict("needs_retired", detail));
+        }
     };
     Ok((status, Json(SpecCreated::new(&definition, version, message))))
 }
@@ -68,33 +76,36 @@ pub(crate) async fn validate(
     Ok(Json(SpecValid::new(&definition, &body.value, stored.as_ref())))
 }
 
-/// Lists the specs of a kind, by name.
+/// Lists the specs of a kind in their newest versions, by name; retired ones where that is asked for.
 #[utoipa::path(get, path = "/spec/{kind}", operation_id = "list_specs", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"), PageQuery),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"), SpecListQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [{"kind": "dimension",
         "name": "dimension_school", "version": 1, "created_by": "demo", "created_at": "2023-01-08T12:00:00Z"}],
         "next": null}))))]
 pub(crate) async fn list(
     State(deps): State<Arc<Deps>>,
     KindInPath(kind): KindInPath,
-    Query(page): Query<PageQuery>,
+    Query(page): Query<SpecListQuery>,
 ) -> Answer<Json<SpecPage>> {
     let mut size = PageSize::at_most(page.limit);
     loop {
-        let summaries = deps
-            .store
-            .list_specs(kind, page.cursor.as_deref(), size.items())
-            .await;
+        let filter = SpecFilter {
+            kind,
+            with_retired: page.retired,
+            after: page.cursor.as_deref(),
+            limit: size.items(),
+        };
+        let summaries = deps.store.list_specs(&filter).await;
         if let Some(summaries) = size.take(summaries) {
             return Ok(Json(SpecPage::new(summaries?, size.items())));
         }
     }
 }
 
-/// Reads a spec.
+/// Reads a spec: its newest version, or the one that is asked for.
 #[utoipa::path(get, path = "/spec/{kind}/{name}", operation_id = "read_spec", tag = "specs",
     params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"),
-        ("name" = String, Path, description = "The spec's name", example = "dimension_school")),
+        ("name" = String, Path, description = "The spec's name", example = "dimension_school"), VersionQuery),
     responses((status = 200, description = "The spec with its body.", body = SpecDetail, example = json!({
         "kind": "dimension", "name": "dimension_school", "version": 1, "created_by": "demo",
         "created_at": "2023-01-08T12:00:00Z", "body": {"ingestion_type": "dimension"}}))))]
@@ -102,8 +113,12 @@ pub(crate) async fn read(
     State(deps): State<Arc<Deps>>,
     KindInPath(kind): KindInPath,
     NameInPath(name): NameInPath,
+    Query(asked): Query<VersionQuery>,
 ) -> Answer<Json<SpecDetail>> {
-    let record = deps.store.load_spec(kind, name.as_str()).await?;
-    let record = record.ok_or_else(|| Problem::not_found(format!("there is no {} {name}", kind.as_str())))?;
+    let store = &deps.store;
+    let record = store
+        .load_spec_version(kind, name.as_str(), asked.version)
+        .await?;
+    let record = record.ok_or_else(|| no_spec(kind, &name, asked.version))?;
     Ok(Json(record.into()))
 }

@@ -184,6 +184,10 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             let message = "there is no spec of that kind and name";
             Err(Problem::invalid("unknown_spec", message).at("/ingestion_name", "unknown_spec", message))
         }
+        BeginVersion::Retired => {
+            let detail = "the spec is retired: it takes no files any more";
+            Err(Problem::conflict("spec_retired", detail))
+        }
         BeginVersion::KeyReused => Err(Problem::idempotency_key_reused()),
     }
 }

@@ -216,3 +216,29 @@ async fn dimensions_are_read_by_page() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test]
+async fn kpis_are_listed_with_what_they_mean() {
+    let entry = json!({"category": "attendance", "indicator": "present", "levels": ["district"], "unit": "%",
+        "visualisation": "map", "direction": "higher_is_better"});
+    let definition = json!({"name": "totals", "event": "e", "keys": [{"field": "school", "field_type": "text"}],
+        "measures": [{"field": "n", "field_type": "integer", "extremes": false}], "join": null, "group_by": ["school"],
+        "outputs": [{"name": "sum_n", "function": "sum", "measure": 0}, {"name": "avg_n", "function": "avg", "measure": 0}],
+        "catalogue": entry});
+    let field = |name: &str| json!({"name": name, "type": "text", "required": false});
+    let record =
+        json!({"version": 3, "definition": definition, "attributes": [field("school"), field("district")]});
+    let api = api(move |_| json(&record));
+    let read = api.get("/kpis?category=attendance&limit=1").await;
+    let column = |name: &str, column_type: &str| json!({"name": name, "type": column_type});
+    let item = json!({"name": "totals", "version": 3, "catalogue": entry,
+        "groups": [column("school", "text"), column("district", "text")],
+        "outputs": [column("sum_n", "integer"), column("avg_n", "decimal")]});
+    assert_eq!(read.body, json!({"items": [item], "next": "totals"}));
+    assert_eq!(api.bound("category"), [SqlValue::from("attendance")]);
+    let read = api.get("/kpis?cursor=totals").await;
+    assert_eq!(read.body["next"], Value::Null);
+    assert_eq!(api.bound("limit"), [SqlValue::Long(1), SqlValue::Long(200)]);
+    let read = api_without_database().get("/kpis?colour=red").await;
+    assert_eq!((read.status, read.code()), (StatusCode::BAD_REQUEST, "bad_query"));
+}

@@ -42,6 +42,7 @@ async fn a_run_is_begun_with_its_message_before_and_behind_the_commit() {
 #[tokio::test]
 async fn what_cannot_be_begun_is_told() {
     for (outcome, status, code) in [
+        ("retired", StatusCode::CONFLICT, "spec_retired"),
         ("no_source", StatusCode::NOT_FOUND, "not_found"),
         (
             "key_reused",

@@ -73,6 +73,7 @@ async fn what_cannot_be_begun_says_why() {
     let outcomes = [
         ("exists", StatusCode::CONFLICT, "file_exists"),
         ("no_file", StatusCode::NOT_FOUND, "not_found"),
+        ("retired", StatusCode::CONFLICT, "spec_retired"),
         ("no_spec", StatusCode::UNPROCESSABLE_ENTITY, "unknown_spec"),
         (
             "key_reused",

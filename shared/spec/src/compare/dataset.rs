@@ -30,7 +30,7 @@ pub fn compare_datasets(from: &DatasetDefinition, to: &DatasetDefinition) -> Vec
     compare_feed(from, to, &mut found);
     compare_cells(from, to, &mut found);
     compare_outputs(from, to, &mut found);
-    compare_catalogue(from.catalogue.as_ref(), to.catalogue.as_ref(), &mut found);
+    compare_catalogue(from.catalogue.as_deref(), to.catalogue.as_deref(), &mut found);
     found.0
 }
 

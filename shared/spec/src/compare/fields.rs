@@ -69,7 +69,7 @@ impl Compared<'_> {
             return;
         }
         let required = from.required.cmp(&to.required).reverse();
-        self.rule(items.member("required"), "being filled", required, found);
+        self.rule(&items.member("required"), "being filled", required, found);
         self.note_formats(found);
         self.note_rules(found);
     }
@@ -97,39 +97,39 @@ impl Compared<'_> {
             .or(least(from))
             .is_some_and(|(_, is_exclusive)| is_exclusive);
         let lower = member(is_exclusive, "minimum", "exclusiveMinimum");
-        self.rule(lower, "the least value", least(to).cmp(&least(from)), found);
+        self.rule(&lower, "the least value", least(to).cmp(&least(from)), found);
         let upper = greatest(to).or(greatest(from));
         let is_exclusive = upper.is_some_and(|Reverse((_, is_inclusive))| !is_inclusive);
         let upper = member(is_exclusive, "maximum", "exclusiveMaximum");
         self.rule(
-            upper,
+            &upper,
             "the greatest value",
             greatest(to).cmp(&greatest(from)),
             found,
         );
         let shortest = |rules: &FieldRules| rules.min_length.unwrap_or(0);
         let at = self.at.member("minLength");
-        self.rule(at, "the least length", shortest(to).cmp(&shortest(from)), found);
+        self.rule(&at, "the least length", shortest(to).cmp(&shortest(from)), found);
         let longest = |rules: &FieldRules| rules.max_length.map(Reverse);
         let at = self.at.member("maxLength");
-        self.rule(at, "the greatest length", longest(to).cmp(&longest(from)), found);
+        self.rule(&at, "the greatest length", longest(to).cmp(&longest(from)), found);
         self.note_pattern(found);
         self.note_enum(found);
     }
 
     /// How tight a rule is now, beside how tight it was.
-    fn rule(&self, at: Pointer, what: &str, tightness: Ordering, found: &mut Differences) {
+    fn rule(&self, at: &Pointer, what: &str, tightness: Ordering, found: &mut Differences) {
         let name = &self.to.name;
         match tightness {
             Ordering::Equal => {}
             Ordering::Greater => {
                 let message =
                     format!("the rule on {what} of {name} is tighter: rows that are there may break it");
-                found.add(&at, Meaning::RuleTightened, message);
+                found.add(at, Meaning::RuleTightened, message);
             }
             Ordering::Less => {
                 let message = format!("the rule on {what} of {name} is looser");
-                found.add(&at, Meaning::RuleLoosened, message);
+                found.add(at, Meaning::RuleLoosened, message);
             }
         }
     }
@@ -144,7 +144,7 @@ impl Compared<'_> {
                 );
                 found.add(&at, Meaning::RuleChanged, message);
             }
-            (from, to) => self.rule(at, "the pattern", to.is_some().cmp(&from.is_some()), found),
+            (from, to) => self.rule(&at, "the pattern", to.is_some().cmp(&from.is_some()), found),
         }
     }
 
@@ -153,7 +153,7 @@ impl Compared<'_> {
         let (from, to) = match (&self.from.rules.one_of, &self.to.rules.one_of) {
             (Some(from), Some(to)) => (from, to),
             (from, to) => {
-                return self.rule(at, "the values", to.is_some().cmp(&from.is_some()), found);
+                return self.rule(&at, "the values", to.is_some().cmp(&from.is_some()), found);
             }
         };
         let is_wider = from.iter().all(|value| to.contains(value));
@@ -163,7 +163,7 @@ impl Compared<'_> {
             (true, false) => Ordering::Less,
             (false, _) => Ordering::Greater,
         };
-        self.rule(at, "the values", tightness, found);
+        self.rule(&at, "the values", tightness, found);
     }
 }
 

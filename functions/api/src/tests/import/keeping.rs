@@ -47,6 +47,9 @@ fn keeping(stored: &Arc<Mutex<Vec<Stored>>>, statement: &Statement) -> Rows {
             .unwrap();
         return row(&json!({"table_no": 1, "definition": found.3})).unwrap();
     }
+    if text.contains("from spec.retired where") {
+        return Rows::default();
+    }
     assert!(text.contains("s.definition::text"), "{text}");
     let names = parse(bound(statement, "names"));
     let is_wanted = |one: &&Stored| {

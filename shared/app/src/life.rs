@@ -1,0 +1,194 @@
+//! Further versions of a spec: compared with what is there, and made where they add to it.
+
+use millrace_core::Name;
+use millrace_core::definition::SpecKind;
+use millrace_core::failure::Failure;
+use millrace_spec::compare::{
+    Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
+    is_additive, stored_dataset, stored_dimension,
+};
+use millrace_spec::wrong_name;
+use millrace_store::Store;
+use millrace_store::specs::{CreateSpec, Definition, MigrateSpec, SpecRecord, SpecVersion};
+use serde_json::Value;
+
+use crate::compile::{CompileError, compile_spec};
+use crate::create::SpecPorts;
+
+/// What differs between two versions of a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The earlier version.
+    pub from: u32,
+    /// The later one; none where it is a body that was posted.
+    pub to: Option<u32>,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    /// Whether the later one may become the earlier one's next version.
+    #[must_use]
+    pub fn is_additive(&self) -> bool {
+        is_additive(&self.differences)
+    }
+}
+
+/// What became of a request to make a further version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Migration {
+    /// Made now, with this number.
+    Created(u32),
+    /// The newest version, of this number, is the very same.
+    Identical(u32),
+    /// The version that was to be followed is not the newest, which is this one.
+    Stale(u32),
+    /// It would change what is there.
+    NotAdditive(Vec<Difference>),
+    /// The spec is retired.
+    Retired,
+    /// There is no such spec.
+    NoSpec,
+}
+
+/// What differs between two stored versions; none where one of them is not there.
+///
+/// # Errors
+/// [`Failure`] of the database.
+pub async fn compare_versions(
+    store: &Store,
+    kind: SpecKind,
+    name: &Name,
+    (from, to): (u32, u32),
+) -> Result<Option<Comparison>, Failure> {
+    let earlier = load(store, kind, name, Some(from)).await?;
+    let later = load(store, kind, name, Some(to)).await?;
+    let (Some(earlier), Some(later)) = (earlier, later) else {
+        return Ok(None);
+    };
+    let differences = compare(&earlier, &later.definition, &later.record.body)?;
+    Ok(Some(Comparison {
+        from,
+        to: Some(to),
+        differences,
+    }))
+}
+
+/// What differs between the newest version of a spec and a body; none where no spec of the body's name is there.
+///
+/// # Errors
+/// [`CompileError`] with all that is wrong with the body, or of the database.
+pub async fn compare_with_body(
+    store: &Store,
+    kind: SpecKind,
+    body: &Value,
+) -> Result<(Definition, Option<Comparison>), CompileError> {
+    let definition = compile_spec(store, kind, body).await?;
+    let name = Name::parse(definition.name()).map_err(|error| invalid(&error))?;
+    let Some(newest) = load(store, kind, &name, None).await? else {
+        return Ok((definition, None));
+    };
+    let differences = compare(&newest, &definition, body)?;
+    let comparison = Comparison {
+        from: newest.record.version,
+        to: None,
+        differences,
+    };
+    Ok((definition, Some(comparison)))
+}
+
+/// Makes a body the version after `replaces` of a spec, where it adds to what is there. The same body again answers the
+/// version that it became, as long as that is the newest.
+///
+/// # Errors
+/// [`CompileError`] with all that is wrong with the body, or of the database.
+pub async fn migrate_spec(
+    ports: SpecPorts<'_>,
+    (kind, name): (SpecKind, &Name),
+    replaces: u32,
+    body: &Value,
+    client_id: &str,
+) -> Result<Migration, CompileError> {
+    let Some(newest) = load(ports.store, kind, name, None).await? else {
+        return Ok(Migration::NoSpec);
+    };
+    if newest.record.retired_at.is_some() {
+        return Ok(Migration::Retired);
+    }
+    let definition = compile_spec(ports.store, kind, body).await?;
+    if definition.name() != name.as_str() {
+        return Err(wrong_name(kind, name.as_str()).into());
+    }
+    // The database says what is the very same: a number may be written in several ways.
+    if let Some(CreateSpec::Identical(version)) = ports.store.compare_spec(&definition, body).await? {
+        return Ok(Migration::Identical(version));
+    }
+    if newest.record.version != replaces {
+        return Ok(Migration::Stale(newest.record.version));
+    }
+    let differences = compare(&newest, &definition, body)?;
+    if !is_additive(&differences) {
+        return Ok(Migration::NotAdditive(differences));
+    }
+    let definition = &stored(&newest.definition, definition);
+    let to = SpecVersion { body, definition };
+    let made = ports
+        .owner_store
+        .migrate_spec(replaces, &newest.definition, to, client_id);
+    Ok(match made.await? {
+        MigrateSpec::Created { version } => Migration::Created(version),
+        MigrateSpec::Identical { version } => Migration::Identical(version),
+        MigrateSpec::Stale { version } => Migration::Stale(version),
+        MigrateSpec::Retired => Migration::Retired,
+        MigrateSpec::NoSpec => Migration::NoSpec,
+    })
+}
+
+/// A stored version, with what it was compiled to.
+struct Stored {
+    record: SpecRecord,
+    definition: Definition,
+}
+
+async fn load(
+    store: &Store,
+    kind: SpecKind,
+    name: &Name,
+    version: Option<u32>,
+) -> Result<Option<Stored>, Failure> {
+    let Some(record) = store.load_spec_version(kind, name.as_str(), version).await? else {
+        return Ok(None);
+    };
+    // Versions never change, so the two are of one.
+    let definition = store
+        .load_definition(kind, name.as_str(), Some(record.version))
+        .await?;
+    Ok(definition.map(|definition| Stored { record, definition }))
+}
+
+fn compare(from: &Stored, to: &Definition, body: &Value) -> Result<Vec<Difference>, Failure> {
+    let mut differences = match (&from.definition, to) {
+        (Definition::Dimension(from), Definition::Dimension(to)) => compare_dimensions(from, to),
+        (Definition::Event(from), Definition::Event(to)) => compare_events(from, to),
+        (Definition::Dataset(from), Definition::Dataset(to)) => compare_datasets(from, to),
+        (Definition::Source(from), Definition::Source(to)) => compare_sources(from, to),
+        _ => return Err(invalid(&"specs of two kinds are compared")),
+    };
+    compare_bodies(&from.record.body, body, &mut differences);
+    Ok(differences)
+}
+
+/// What is there keeps its place.
+fn stored(from: &Definition, to: Definition) -> Definition {
+    match (from, to) {
+        (Definition::Dimension(from), Definition::Dimension(to)) => {
+            Definition::Dimension(stored_dimension(from, to))
+        }
+        (Definition::Dataset(from), Definition::Dataset(to)) => Definition::Dataset(stored_dataset(from, to)),
+        (_, to) => to,
+    }
+}
+
+fn invalid(why: &dyn std::fmt::Display) -> Failure {
+    Failure::invalid("app.compare_specs", why.to_string())
+}
