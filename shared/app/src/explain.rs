@@ -313,18 +313,21 @@ impl Page {
             measures: plan.measure_columns().to_vec(),
         };
         let mut reader = reader.with_columns(&plan.columns());
-        let mut tracer = RowTracer::new(plan, keys);
+        let mut tracer = RowTracer::new(plan.clone(), keys);
         while let Some(block) = reader.next_block().map_err(defect)? {
             let Some(last) = block.records.last().copied().filter(|last| *last > behind) else {
                 continue;
             };
             self.scanned_rows += block.rows() as u64;
+            let block = plan.transform(&block).map_err(foreign)?;
             for traced in tracer.trace(&block).map_err(foreign)? {
                 let record = block.records[traced.row];
                 if record <= behind {
                     continue;
                 }
-                if self.lines.len() == self.limit {
+                // A record that was made into several rows stays on one page.
+                let is_next = self.lines.last().is_none_or(|line| line.record != record);
+                if self.lines.len() >= self.limit && is_next {
                     return Ok(Some(record - 1));
                 }
                 self.lines.push(columns.line(&block, traced.row, &traced.counts)?);

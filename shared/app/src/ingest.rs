@@ -255,7 +255,7 @@ async fn load_format(store: &Store, record: &FileRecord) -> Result<(Vec<Field>, 
             let definition: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
             definition.map(|definition| (definition.fields, definition.csv))
         }
-        SpecKind::Dataset | SpecKind::Source => None,
+        SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer => None,
     };
     let missing = || {
         Failure::invalid(

@@ -19,6 +19,7 @@ pub mod page;
 pub mod principal;
 pub mod row_error;
 pub mod source;
+pub mod step;
 pub mod value;
 
 pub use decimal::Decimal;

@@ -5,6 +5,7 @@ mod builder;
 mod cell;
 pub mod check;
 pub mod decode;
+mod gather;
 pub mod header;
 pub mod limits;
 pub mod part;

@@ -19,6 +19,7 @@ mod poison;
 mod repeats;
 mod samples;
 mod senders;
+mod transformed;
 mod uploads;
 mod workers;
 

@@ -7,9 +7,11 @@ use axum::extract::State;
 use http::StatusCode;
 use millrace_app::compile::compile_spec;
 use millrace_app::create::{Creation, create_spec};
+use millrace_core::definition::SpecKind;
+use millrace_core::principal::Scope;
 use serde_json::Value;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, require};
 use crate::deps::Deps;
 use crate::dto::specs::{PageQuery, SpecCreated, SpecDetail, SpecPage, SpecValid};
 use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
@@ -18,9 +20,10 @@ use crate::routes::fitting::PageSize;
 
 /// Creates a spec, with its table and view.
 ///
-/// The name is the key of the effect: the same body again answers 200, another body of that name 409.
+/// The name is the key of the effect: the same body again answers 200, another body of that name 409. A transformer
+/// takes the scope `admin`.
 #[utoipa::path(post, path = "/spec/{kind}", operation_id = "create_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses(
         (status = 201, description = "Created.", body = SpecCreated, example = json!({"kind": "dimension",
@@ -35,6 +38,9 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
+    if kind == SpecKind::Transformer {
+        require(&caller, Scope::Admin)?;
+    }
     let definition = compile_spec(&deps.store, kind, &body.value).await?;
     let created = create_spec(deps.spec_ports(), &definition, &body.value, &caller.client_id).await?;
     let (status, version, message) = match created {
@@ -54,7 +60,7 @@ pub(crate) async fn create(
 
 /// Checks a spec as creating it would, and saves nothing.
 #[utoipa::path(post, path = "/spec/{kind}/validate", operation_id = "validate_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses((status = 200, description = "The spec keeps every rule.", body = SpecValid, example = json!({
         "kind": "dimension", "name": "dimension_school", "key": ["school_id"], "stored": "absent"}))))]
@@ -70,7 +76,7 @@ pub(crate) async fn validate(
 
 /// Lists the specs of a kind, by name.
 #[utoipa::path(get, path = "/spec/{kind}", operation_id = "list_specs", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"), PageQuery),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension"), PageQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [{"kind": "dimension",
         "name": "dimension_school", "version": 1, "created_by": "demo", "created_at": "2023-01-08T12:00:00Z"}],
         "next": null}))))]
@@ -93,7 +99,7 @@ pub(crate) async fn list(
 
 /// Reads a spec.
 #[utoipa::path(get, path = "/spec/{kind}/{name}", operation_id = "read_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension"),
         ("name" = String, Path, description = "The spec's name", example = "dimension_school")),
     responses((status = 200, description = "The spec with its body.", body = SpecDetail, example = json!({
         "kind": "dimension", "name": "dimension_school", "version": 1, "created_by": "demo",
