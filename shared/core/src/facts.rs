@@ -40,6 +40,28 @@ impl Mode {
     }
 }
 
+/// How a file version's object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentFormat {
+    /// A CSV file, in the format that its spec declares; or a zip archive of such files.
+    #[default]
+    Csv,
+    /// A line a row, each of them a JSON object: a batch.
+    JsonRows,
+}
+
+impl ContentFormat {
+    /// The format as it is written in the tracker.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonRows => "json_rows",
+        }
+    }
+}
+
 /// Where a file version's contribution to one dataset (or to its dimension) stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetFacts {

@@ -52,6 +52,8 @@ pub enum Rule {
     FileTooLarge,
     /// No bytes came to the address that was handed out for them.
     NeverReceived,
+    /// Rows were rejected, and the file asks to count whole or not at all.
+    RowsRejected,
 }
 
 impl Rule {
@@ -82,6 +84,7 @@ impl Rule {
             Self::SumOverflow => "sum_overflow",
             Self::FileTooLarge => "file_too_large",
             Self::NeverReceived => "never_received",
+            Self::RowsRejected => "rows_rejected",
         }
     }
 }

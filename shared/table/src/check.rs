@@ -4,6 +4,7 @@
 //! whole: when one cell is bad, the cells before it are taken back.
 
 mod column;
+pub mod json;
 mod one_of;
 mod report;
 mod words;
@@ -229,7 +230,7 @@ impl FileCheck {
             let number = self.next_record;
             self.next_record += 1;
             if record.shape == Shape::Cells && self.is_kept(&record) {
-                self.keep(number, &record)?;
+                self.keep(number, record.line, record.end - record.start)?;
             } else {
                 self.report.write(&mut self.scanner, &record, number)?;
                 self.counts.rejected += 1;
@@ -238,11 +239,11 @@ impl FileCheck {
         Ok(())
     }
 
-    fn keep(&mut self, number: u64, record: &Record) -> Result<(), CheckError> {
+    fn keep(&mut self, number: u64, line: u64, bytes: usize) -> Result<(), CheckError> {
         self.block.records.push(number);
-        self.block.lines.push(record.line);
+        self.block.lines.push(line);
         self.counts.kept += 1;
-        self.block_bytes += record.end - record.start;
+        self.block_bytes += bytes;
         if self.block.rows() >= self.block_rows || self.block_bytes >= BLOCK_BYTES {
             self.write_block()?;
         }
@@ -300,10 +301,15 @@ impl FileCheck {
         if self.report.errors.is_empty() {
             return true;
         }
+        self.take_back(row);
+        false
+    }
+
+    /// Takes back the cells of a row that is not kept.
+    fn take_back(&mut self, row: usize) {
         for column in self.columns.iter_mut().flatten() {
             column.builder.truncate(row);
         }
-        false
     }
 
     fn write_block(&mut self) -> Result<(), CheckError> {

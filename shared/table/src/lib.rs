@@ -14,6 +14,7 @@ mod render;
 pub mod scan;
 
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
+pub use check::json::JsonCheck;
 pub use check::{CheckError, CheckSummary, FileCheck};
 pub use decode::Decoder;
 pub use header::{FileFormat, Header, HeaderErrors, HeaderRead, Start};

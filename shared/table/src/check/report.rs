@@ -51,6 +51,13 @@ impl Report {
         self.note(field.map(column_name), rule, expected, found(text));
     }
 
+    /// Notes a rule that no field is to blame for, at a name of the row's own where there is one.
+    #[cold]
+    pub(super) fn row(&mut self, column: Option<&str>, rule: Rule, expected: String, text: &[u8]) {
+        let column = column.map(|name| found(name.as_bytes()));
+        self.note(column, rule, expected, found(text));
+    }
+
     /// Notes that the record has fewer or more cells than the header.
     #[cold]
     pub(super) fn wrong_cell_count(&mut self, count: usize) {
@@ -90,15 +97,27 @@ impl Report {
                 self.note(None, Rule::TooLong, expected, found(bytes));
             }
         }
+        self.write_raw(bytes, number, record.line, record.shape == Shape::TooLong)
+    }
+
+    /// Writes a row's bytes with its broken rules; `is_beginning` where there was more of it.
+    #[cold]
+    pub(super) fn write_raw(
+        &mut self,
+        bytes: &[u8],
+        number: u64,
+        line: u64,
+        is_beginning: bool,
+    ) -> Result<(), serde_json::Error> {
         for error in &mut self.errors {
-            (error.record, error.line) = (number, record.line);
+            (error.record, error.line) = (number, line);
         }
         let kept = bytes.len().min(self.limits.raw_bytes);
         let row = RejectedRow {
             record: number,
-            line: record.line,
+            line,
             raw: bytes[..kept].to_vec(),
-            raw_is_cut: kept < bytes.len() || record.shape == Shape::TooLong,
+            raw_is_cut: kept < bytes.len() || is_beginning,
             errors: std::mem::take(&mut self.errors),
         };
         row.write(&mut self.output)?;
