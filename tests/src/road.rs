@@ -22,7 +22,7 @@ use millrace_core::message::{
 };
 use millrace_core::object_key;
 use millrace_lambda::s3_event::created_keys;
-use millrace_store::files::{BeginVersion, FileRecord};
+use millrace_store::files::{BeginVersion, FileRecord, Handling};
 use millrace_store::{Sql, Store};
 
 use crate::faults::{Faults, FaultyLocks, FaultyObjects, FaultySql};
@@ -174,6 +174,7 @@ impl Road {
             file_id: None,
             client_id: "tests",
             idempotency: None,
+            handling: Handling::default(),
         };
         begin_version(&self.store, &self.surroundings, &request).await
     }

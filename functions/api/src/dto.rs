@@ -1,6 +1,7 @@
 //! What goes over the wire, one module per resource. DTOs carry no rules beyond their own shape.
 
 pub mod answer;
+pub mod batches;
 pub mod documents;
 pub mod drive;
 pub mod files;

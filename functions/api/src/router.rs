@@ -20,7 +20,7 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
+    batches, datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -41,6 +41,8 @@ pub(crate) enum Takes {
     Nothing,
     /// JSON of at most [`limits::MAX_JSON_BYTES`].
     Json,
+    /// A batch of rows as JSON of at most [`limits::MAX_BATCH_BYTES`].
+    Batch,
     /// A form of at most [`limits::MAX_FORM_BYTES`].
     Form,
 }
@@ -135,6 +137,12 @@ pub(crate) fn all() -> Vec<Route> {
             .problems(&[404, 409, 422]),
         sends(handler!(uploads::send_csv))
             .takes(Takes::Form)
+            .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_event))
+            .takes(Takes::Batch)
+            .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_dimension))
+            .takes(Takes::Batch)
             .problems(&[404, 409, 422]),
         sends(handler!(uploads::delete)).problems(&[422]),
         scoped(Scope::FilesRead, handler!(files::list)),

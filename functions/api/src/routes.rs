@@ -1,5 +1,6 @@
 //! The handlers, one module per resource: decode, call a use case, encode.
 
+pub(crate) mod batches;
 pub(crate) mod datasets;
 pub(crate) mod documents;
 pub(crate) mod files;

@@ -60,6 +60,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "sources", "0009_sources.sql"),
     migration!(10, "uploads", "0010_uploads.sql"),
     migration!(11, "settling", "0011_settling.sql"),
+    migration!(13, "ways_in", "0013_ways_in.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -3,21 +3,22 @@
 //! Parts are written under keys that follow from file version and chunk, with bytes that follow from the object: a
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
-use millrace_core::csv::{CsvFormat, Encoding};
-use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
+mod object;
+
+use millrace_core::facts::ContentFormat;
 use millrace_core::failure::Failure;
-use millrace_core::field::Field;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
-use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, Planner};
-use sha2::{Digest as _, Sha256};
+use millrace_table::{FileFormat, Header, Limits, Planner};
 
+use self::object::Object;
 use crate::chunk_check::{Checked, ChunkCheck};
+use crate::format::{SpecFormat, load_format};
 use crate::outbox::{send_outbox, send_reminder, to_body};
-use crate::ports::{MessageSender, ObjectStore, ObjectStream};
+use crate::ports::{MessageSender, ObjectStore};
 use crate::upload::UPLOAD_VALID_SECONDS;
 use crate::{Disposition, Handled};
 
@@ -73,12 +74,12 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
-    let (fields, csv) = load_format(ports.store, &record).await?;
-    let format = FileFormat {
-        fields: &fields,
-        csv: &csv,
-    };
+    let spec = format_of(ports.store, &record).await?;
+    let format = spec.as_file_format();
     let mut object = Object::open(ports.landing, &record.landing_key()).await?;
+    if record.content_format == ContentFormat::JsonRows {
+        return check_rows(ports, &record, format, object).await;
+    }
     let header = match object.read_header(format).await? {
         Ok(header) => header,
         Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
@@ -123,11 +124,8 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let (fields, csv) = load_format(ports.store, &record).await?;
-    let format = FileFormat {
-        fields: &fields,
-        csv: &csv,
-    };
+    let spec = format_of(ports.store, &record).await?;
+    let format = spec.as_file_format();
     let mut beginning = Object::open(ports.landing, &record.landing_key()).await?;
     let header = match beginning.read_header(format).await? {
         Ok(header) => header,
@@ -161,6 +159,30 @@ async fn check_whole(
     while let Some(bytes) = object.next_record_bytes(header).await? {
         chunk.push(&bytes).await?;
     }
+    finish_whole(ports, record, chunk, object).await
+}
+
+/// Validates a batch: a line a row, in one piece.
+async fn check_rows(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    format: FileFormat<'_>,
+    mut object: Object,
+) -> Handled {
+    let mut chunk = ChunkCheck::begin_rows(ports.collections, record, format)?;
+    while let Some(bytes) = object.next_bytes().await? {
+        chunk.push(&bytes).await?;
+    }
+    finish_whole(ports, record, chunk, object).await
+}
+
+/// Registers the only chunk of an object that was read to its end.
+async fn finish_whole(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    chunk: ChunkCheck<'_>,
+    mut object: Object,
+) -> Handled {
     let checked = chunk.finish().await?;
     let sha256 = object.sha256();
     let whole = WholeFile {
@@ -239,138 +261,12 @@ async fn register(
     Ok(Disposition::Done)
 }
 
-/// The fields and the format of the files of a record's spec.
-async fn load_format(store: &Store, record: &FileRecord) -> Result<(Vec<Field>, CsvFormat), Failure> {
-    let (kind, name, version) = (
-        record.ingestion_type,
-        record.ingestion_name.as_str(),
-        Some(record.spec_version),
-    );
-    let format = match kind {
-        SpecKind::Dimension => {
-            let definition: Option<DimensionDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| (definition.fields, definition.csv))
-        }
-        SpecKind::Event => {
-            let definition: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| (definition.fields, definition.csv))
-        }
-        SpecKind::Dataset | SpecKind::Source => None,
-    };
-    let missing = || {
-        Failure::invalid(
-            "ingest.load_format",
-            format!("{} {name} takes no files", kind.as_str()),
-        )
-    };
-    format.ok_or_else(missing)
-}
-
-/// An object that is read from its beginning, hashed as it came and decoded on the way.
-struct Object {
-    stream: Box<dyn ObjectStream>,
-    hash: Sha256,
-    size_bytes: u64,
-    decoder: Option<Decoder>,
-    /// What was read for the header, decoded.
-    beginning: Vec<u8>,
-    header_is_passed: bool,
-    is_over: bool,
-}
-
-impl Object {
-    async fn open(landing: &dyn ObjectStore, key: &str) -> Result<Self, Failure> {
-        let stream = landing.open(key, 0, None).await?;
-        Ok(Self {
-            stream,
-            hash: Sha256::new(),
-            size_bytes: 0,
-            decoder: None,
-            beginning: Vec::new(),
-            header_is_passed: false,
-            is_over: false,
-        })
-    }
-
-    /// Whether offsets in what is read are those of the object.
-    fn is_plain(&self) -> bool {
-        self.decoder.as_ref().is_none_or(Decoder::is_plain)
-    }
-
-    async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let bytes = self.stream.next().await?;
-        if let Some(bytes) = &bytes {
-            self.hash.update(bytes);
-            self.size_bytes += bytes.len() as u64;
-        }
-        Ok(bytes)
-    }
-
-    /// The next bytes, decoded.
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        if self.is_over {
-            return Ok(None);
-        }
-        let bytes = self.next_bytes().await?;
-        self.is_over = bytes.is_none();
-        Ok(match (bytes, &mut self.decoder) {
-            (Some(bytes), Some(decoder)) => Some(decoder.decode(bytes)),
-            (None, Some(decoder)) => Some(decoder.finish()).filter(|rest| !rest.is_empty()),
-            (bytes, None) => bytes,
-        })
-    }
-
-    /// Reads as much as tells the encoding, and the decoder for it.
-    async fn begin_decoding(&mut self, declared: Encoding) -> Result<(), Failure> {
-        let mut beginning = Vec::new();
-        while beginning.len() < Decoder::MARK_BYTES {
-            match self.next_bytes().await? {
-                Some(bytes) => beginning.extend(bytes),
-                None => break,
-            }
-        }
-        let mut decoder = Decoder::begin(&beginning, declared);
-        self.beginning = decoder.decode(beginning);
-        self.decoder = Some(decoder);
-        Ok(())
-    }
-
-    async fn read_header(&mut self, format: FileFormat<'_>) -> Result<Result<Header, HeaderErrors>, Failure> {
-        let limits = Limits::default();
-        self.begin_decoding(format.csv.encoding).await?;
-        let mut extent = Extent::Prefix;
-        loop {
-            match Header::read(&self.beginning, extent, format, &limits) {
-                Ok(HeaderRead::Done(header)) => return Ok(Ok(header)),
-                Ok(HeaderRead::NeedMore) if extent == Extent::Prefix => {}
-                Ok(HeaderRead::NeedMore) => {
-                    return Ok(Err(
-                        FileError::of_file(Rule::EmptyFile, "the file is empty").into()
-                    ));
-                }
-                Err(errors) => return Ok(Err(errors)),
-            }
-            match self.next().await? {
-                Some(more) => self.beginning.extend(more),
-                None => extent = Extent::Whole,
-            }
-        }
-    }
-
-    /// The next bytes behind the header.
-    async fn next_record_bytes(&mut self, header: &Header) -> Result<Option<Vec<u8>>, Failure> {
-        if !self.header_is_passed {
-            self.header_is_passed = true;
-            let used = usize::try_from(header.bytes_used)
-                .unwrap_or(usize::MAX)
-                .min(self.beginning.len());
-            return Ok(Some(std::mem::take(&mut self.beginning).split_off(used)));
-        }
-        self.next().await
-    }
-
-    fn sha256(&mut self) -> String {
-        let digest = std::mem::take(&mut self.hash).finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+/// The format of the files of a record's spec.
+async fn format_of(store: &Store, record: &FileRecord) -> Result<SpecFormat, Failure> {
+    let (kind, name) = (record.ingestion_type, record.ingestion_name.as_str());
+    let format = load_format(store, kind, name, Some(record.spec_version)).await?;
+    format.ok_or_else(|| {
+        let why = format!("{} {name} takes no files", kind.as_str());
+        Failure::invalid("ingest.load_format", why)
+    })
 }

@@ -8,6 +8,7 @@
 //! feature `specs` is on.
 
 pub mod authenticate;
+pub mod batch;
 mod chunk_check;
 #[cfg(feature = "specs")]
 pub mod compile;
@@ -17,6 +18,7 @@ pub mod documents;
 pub mod drive;
 pub mod fetch;
 pub mod figures;
+pub mod format;
 pub mod ingest;
 pub mod load_dimension;
 pub mod outbox;

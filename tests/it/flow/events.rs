@@ -10,7 +10,7 @@ use millrace_core::ids::{DocumentId, FileVersion};
 use millrace_core::message::Queue;
 use millrace_core::object_key;
 use millrace_store::documents::{DocumentState, NewDocument};
-use millrace_store::files::{BeginVersion, NewVersion};
+use millrace_store::files::{BeginVersion, Handling, NewVersion};
 use millrace_tests::{Counter, Database, Road, repository, specs};
 
 /// The file that the samples are about.
@@ -58,6 +58,7 @@ impl Functions {
             new_file_id: FILE.parse().unwrap(),
             client_id: "tests",
             idempotency: None,
+            handling: Handling::default(),
         };
         let BeginVersion::Created(begun) = database.store().begin_version(&version).await.unwrap() else {
             panic!("not created")

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bad_rows;
+mod batches;
 mod chunked;
 mod document_instants;
 mod documents;

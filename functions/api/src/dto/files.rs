@@ -1,5 +1,7 @@
 //! Files on the wire: status, counts, row errors.
 
+use millrace_app::row_errors::RejectedRow;
+use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{FileStatus, Mode, status};
 use millrace_core::ids::Version;
@@ -55,6 +57,9 @@ pub struct FileDetail {
     /// The file whose bytes these are already, when nothing was changed.
     #[schema(value_type = Option<String>, format = Uuid)]
     pub unchanged_of: Option<FileId>,
+    /// What a rejected row does to the rest, where the sender said: `partial` or `reject_all`.
+    #[schema(value_type = Option<String>)]
+    pub on_error: Option<OnError>,
     /// Size of the object, once read.
     pub size_bytes: Option<u64>,
     /// Hash of the object, once read.
@@ -129,6 +134,7 @@ impl From<FileRecord> for FileDetail {
             datasets: record.facts.datasets.into_iter().map(fed).collect(),
             error: record.facts.error.map(FileErrorDetail::from),
             unchanged_of: record.unchanged_of,
+            on_error: record.on_error,
             size_bytes: record.size_bytes,
             sha256: record.sha256,
             created_at: record.created_at,
@@ -321,6 +327,18 @@ pub struct RejectedRowItem {
     pub raw_is_cut: bool,
     /// The broken rules; never empty.
     pub errors: Vec<RowErrorItem>,
+}
+
+impl From<RejectedRow> for RejectedRowItem {
+    fn from(row: RejectedRow) -> Self {
+        Self {
+            record: row.record,
+            line: row.line,
+            raw: String::from_utf8_lossy(&row.raw).into_owned(),
+            raw_is_cut: row.raw_is_cut,
+            errors: row.errors.into_iter().map(RowErrorItem::from).collect(),
+        }
+    }
 }
 
 /// A page of rejected rows, in the order of the file.

@@ -14,7 +14,7 @@ use millrace_store::files::FileRecord;
 use crate::deps::Deps;
 use crate::dto::drive::{AllDriven, DriveQuery, FileDriven};
 use crate::dto::files::{
-    FileDetail, FilePage, FileQuery, RejectedRowItem, RowErrorItem, RowErrorPage, RowErrorQuery, VersionQuery,
+    FileDetail, FilePage, FileQuery, RejectedRowItem, RowErrorPage, RowErrorQuery, VersionQuery,
 };
 use crate::extract::query::bad_member;
 use crate::extract::{FileIdInPath, Query};
@@ -108,13 +108,7 @@ async fn row_error_page(
         RowErrorsError::BadCursor => bad_member("cursor", "has to be the next of a page"),
         RowErrorsError::Failed(failure) => failure.into(),
     })?;
-    let rows = page.items.into_iter().map(|row| RejectedRowItem {
-        record: row.record,
-        line: row.line,
-        raw: String::from_utf8_lossy(&row.raw).into_owned(),
-        raw_is_cut: row.raw_is_cut,
-        errors: row.errors.into_iter().map(RowErrorItem::from).collect(),
-    });
+    let rows = page.items.into_iter().map(RejectedRowItem::from);
     Ok(RowErrorPage {
         file_id: file.file_id,
         version: file.version,
