@@ -60,3 +60,11 @@ begin
     end if;
 end
 $$;
+
+-- File versions under the seed's names of columns; what it calls processed are the rows that were kept.
+create view operations.file_tracker as
+select t.sequence as pid, t.file_name as uploaded_file_name,
+    coalesce(t.object_key, format('uploads/%s/%s.csv', t.file_id, t.version)) as system_file_name,
+    t.ingestion_type, t.ingestion_name, t.file_status, t.size_bytes as filesize, t.rows as total_data_count,
+    t.kept as processed_data_count, t.rejected as error_data_count, t.created_at, t.file_id, t.version
+from ingestion.file_tracker t;

@@ -198,9 +198,8 @@ impl Road {
             BeginVersion::Created(version) => {
                 // As the API does: those before it are looked for.
                 if version.has_open_predecessors {
-                    send_outbox(&self.store, self.sender(), version.file)
-                        .await
-                        .unwrap();
+                    let sent = send_outbox(&self.store, self.sender(), version.file).await;
+                    sent.unwrap();
                 }
                 self.arrive(version.file, bytes);
                 version.file

@@ -20,7 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, datasets, documents, files, health, kpis, openapi, sources, specs, system_message, uploads,
+    batches, datasets, documents, file_status, files, health, kpis, openapi, sources, specs, system_message,
+    uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -145,6 +146,10 @@ pub(crate) fn all() -> Vec<Route> {
             .takes(Takes::Batch)
             .problems(&[404, 409, 422]),
         sends(handler!(uploads::delete)).problems(&[422]),
+        scoped(Scope::FilesRead, handler!(file_status::read)).problems(&[404]),
+        scoped(Scope::FilesWrite, handler!(file_status::set))
+            .takes(Takes::Json)
+            .problems(&[404, 409, 422]),
         scoped(Scope::FilesRead, handler!(files::list)),
         scoped(Scope::FilesRead, handler!(files::read)),
         scoped(Scope::FilesRead, handler!(files::list_row_errors)),

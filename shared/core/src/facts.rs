@@ -90,8 +90,8 @@ pub struct FileFacts {
     pub archived: bool,
 }
 
-/// What is shown of a file version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What is shown of a file version, in the order of its road; the error is beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FileStatus {
     /// The tracker knows it, the object has not been seen.
     #[serde(rename = "Upload_in_progress")]
@@ -112,6 +112,17 @@ pub enum FileStatus {
 }
 
 impl FileStatus {
+    /// Every status.
+    pub const ALL: [Self; 7] = [
+        Self::UploadInProgress,
+        Self::Uploaded,
+        Self::Processing,
+        Self::Completed,
+        Self::ReadyToArchive,
+        Self::Archived,
+        Self::Error,
+    ];
+
     /// The status as the seed writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

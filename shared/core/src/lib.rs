@@ -18,6 +18,7 @@ pub mod page;
 pub mod principal;
 pub mod row_error;
 pub mod source;
+pub mod transition;
 pub mod value;
 
 pub use decimal::Decimal;

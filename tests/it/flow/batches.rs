@@ -96,6 +96,13 @@ async fn a_batch_makes_the_figures_that_a_file_of_its_rows_makes() {
         (counts, figures)
     );
     assert_eq!(sales.status(batch).await, "Ready_to_archive");
+    let tracked = "select concat_ws(' ', uploaded_file_name, ingestion_type, ingestion_name, file_status, \
+         total_data_count, processed_data_count, error_data_count, filesize > 0, created_at <= now()) \
+         from operations.file_tracker";
+    assert_eq!(
+        sales.lines(tracked).await,
+        ["a.json event sales Ready_to_archive 5 3 2 t t"]
+    );
     let limits = PageLimits {
         items: 10,
         json_bytes: usize::MAX,

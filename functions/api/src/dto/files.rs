@@ -3,7 +3,7 @@
 use millrace_app::row_errors::RejectedRow;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
-use millrace_core::facts::{FileStatus, Mode, status};
+use millrace_core::facts::{DatasetFacts, FileStatus, Mode, status};
 use millrace_core::ids::Version;
 use millrace_core::row_error::{FileError, RowError, Rule};
 use millrace_core::{FileId, Name};
@@ -84,6 +84,15 @@ pub struct FedDataset {
     pub applied: bool,
 }
 
+impl From<DatasetFacts> for FedDataset {
+    fn from(facts: DatasetFacts) -> Self {
+        Self {
+            dataset: facts.dataset,
+            applied: facts.applied,
+        }
+    }
+}
+
 /// Why a whole file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FileErrorDetail {
@@ -115,10 +124,6 @@ impl From<FileError> for FileErrorDetail {
 impl From<FileRecord> for FileDetail {
     fn from(record: FileRecord) -> Self {
         let status = status(&record.facts);
-        let fed = |dataset: millrace_core::facts::DatasetFacts| FedDataset {
-            dataset: dataset.dataset,
-            applied: dataset.applied,
-        };
         Self {
             file_id: record.file.file_id,
             version: record.file.version,
@@ -131,7 +136,7 @@ impl From<FileRecord> for FileDetail {
             rows: record.facts.counts.rows,
             kept: record.facts.counts.kept,
             rejected: record.facts.counts.rejected,
-            datasets: record.facts.datasets.into_iter().map(fed).collect(),
+            datasets: record.facts.datasets.into_iter().map(FedDataset::from).collect(),
             error: record.facts.error.map(FileErrorDetail::from),
             unchanged_of: record.unchanged_of,
             on_error: record.on_error,

@@ -44,12 +44,15 @@ pub(crate) async fn list(
     }
 }
 
-fn file_page(records: Vec<FileRecord>, size: PageSize) -> FilePage {
+/// Where the page behind these file versions begins.
+pub(crate) fn next_of(records: &[FileRecord], size: PageSize) -> Option<String> {
     let is_full = records.len() == size.items() as usize;
-    let next = records
-        .last()
-        .filter(|_| is_full)
-        .map(|last| last.sequence.to_string());
+    let last = records.last().filter(|_| is_full);
+    last.map(|last| last.sequence.to_string())
+}
+
+fn file_page(records: Vec<FileRecord>, size: PageSize) -> FilePage {
+    let next = next_of(&records, size);
     let items = records.into_iter().map(FileDetail::from).collect();
     FilePage { items, next }
 }
