@@ -20,6 +20,7 @@ mod repeats;
 mod samples;
 mod senders;
 mod uploads;
+mod whole_or_nothing;
 mod workers;
 
 use millrace_app::drive::drive_open;
