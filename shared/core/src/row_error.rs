@@ -52,6 +52,10 @@ pub enum Rule {
     FileTooLarge,
     /// No bytes came to the address that was handed out for them.
     NeverReceived,
+    /// The zip archive is damaged, cut off, encrypted, or written in a way that is not taken.
+    BadArchive,
+    /// The zip archive, or what it holds, is larger than taken.
+    ArchiveTooLarge,
     /// Rows were rejected, and the file asks to count whole or not at all.
     RowsRejected,
 }
@@ -84,6 +88,8 @@ impl Rule {
             Self::SumOverflow => "sum_overflow",
             Self::FileTooLarge => "file_too_large",
             Self::NeverReceived => "never_received",
+            Self::BadArchive => "bad_archive",
+            Self::ArchiveTooLarge => "archive_too_large",
             Self::RowsRejected => "rows_rejected",
         }
     }

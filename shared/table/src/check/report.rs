@@ -14,6 +14,8 @@ pub(super) struct Report {
     /// The fields of the file's columns, in the file's order; none where a column is read over.
     fields: Vec<Option<Field>>,
     dialect: Dialect,
+    /// The member of an archive that the rows stand in.
+    member: Option<String>,
     pub(super) limits: Limits,
     /// The record's broken rules, record and line still to be filled in.
     pub(super) errors: Vec<RowError>,
@@ -26,10 +28,21 @@ impl Report {
         Self {
             fields: header.columns.iter().map(field).collect(),
             dialect: header.dialect,
+            member: None,
             limits,
             errors: Vec::new(),
             output: Vec::new(),
         }
+    }
+
+    /// Goes on with a member of an archive.
+    pub(super) fn begin_member(&mut self, fields: &[Field], header: &Header, name: &str) {
+        let output = std::mem::take(&mut self.output);
+        *self = Self {
+            member: Some(name.to_owned()),
+            output,
+            ..Self::new(fields, header, self.limits)
+        };
     }
 
     fn note(&mut self, column: Option<String>, rule: Rule, expected: String, found: String) {
@@ -116,6 +129,7 @@ impl Report {
         let row = RejectedRow {
             record: number,
             line,
+            member: self.member.clone(),
             raw: bytes[..kept].to_vec(),
             raw_is_cut: kept < bytes.len() || is_beginning,
             errors: std::mem::take(&mut self.errors),
