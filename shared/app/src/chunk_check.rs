@@ -102,6 +102,25 @@ impl<'a> ChunkCheck<'a> {
         }
     }
 
+    /// Goes on with a member of an archive.
+    pub(crate) async fn begin_member(
+        &mut self,
+        format: FileFormat<'_>,
+        header: &Header,
+        name: &str,
+    ) -> Result<(), Failure> {
+        if let Check::Csv(check) = &mut self.check {
+            check.begin_member(format, header, name).map_err(defect)?;
+        }
+        self.drain().await
+    }
+
+    /// Gives the outputs up: nothing of them is to be seen.
+    pub(crate) async fn abort(self) {
+        self.part.abort().await;
+        self.row_errors.abort().await;
+    }
+
     pub(crate) async fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.check.push(bytes).map_err(defect)?;
         self.drain().await
@@ -146,6 +165,12 @@ impl Output<'_> {
         match &mut self.sink {
             Some(sink) => sink.write(bytes).await,
             None => Ok(()),
+        }
+    }
+
+    async fn abort(self) {
+        if let Some(sink) = self.sink {
+            sink.abort().await;
         }
     }
 

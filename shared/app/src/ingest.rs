@@ -3,6 +3,7 @@
 //! Parts are written under keys that follow from file version and chunk, with bytes that follow from the object: a
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
+mod archive;
 mod object;
 
 use millrace_core::facts::ContentFormat;
@@ -14,7 +15,8 @@ use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
 use millrace_table::{FileFormat, Header, Limits, Planner};
 
-use self::object::Object;
+use self::archive::check_archive;
+use self::object::{Object, Stopped};
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};
 use crate::outbox::{send_outbox, send_reminder, to_body};
@@ -74,21 +76,44 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
-    let spec = format_of(ports.store, &record).await?;
+    let checked = check_object(ports, &record, size_bytes, chunk_bytes).await;
+    handled(ports, file, checked).await
+}
+
+/// What becomes of a file whose object was, or was not, read to its end.
+async fn handled(
+    ports: &IngestPorts<'_>,
+    file: FileVersion,
+    checked: Result<Disposition, Stopped>,
+) -> Handled {
+    match checked {
+        Ok(disposition) => Ok(disposition),
+        Err(Stopped::Refused(error)) => refuse(ports, file, &error).await,
+        Err(Stopped::Failed(failure)) => Err(failure),
+    }
+}
+
+async fn check_object(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    size_bytes: u64,
+    chunk_bytes: u64,
+) -> Result<Disposition, Stopped> {
+    let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
     let mut object = Object::open(ports.landing, &record.landing_key()).await?;
     if record.content_format == ContentFormat::JsonRows {
-        return check_rows(ports, &record, format, object).await;
+        return check_rows(ports, record, format, object).await;
     }
-    let header = match object.read_header(format).await? {
-        Ok(header) => header,
-        Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
-    };
+    if object.is_archive().await? {
+        return check_archive(ports, record, format, object, size_bytes).await;
+    }
+    let header = object.read_header(format).await?;
     // What has to be decoded cannot be read in ranges: it goes through in one piece, in as little memory.
     if size_bytes <= chunk_bytes || !object.is_plain() {
-        check_whole(ports, &record, format, &header, object).await
+        check_whole(ports, record, format, &header, object).await
     } else {
-        plan(ports, file, &header, object, chunk_bytes).await
+        plan(ports, record.file, &header, object, chunk_bytes).await
     }
 }
 
@@ -124,28 +149,28 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let spec = format_of(ports.store, &record).await?;
+    let checked = check_range(ports, &record, range).await;
+    handled(ports, file, checked).await
+}
+
+async fn check_range(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    range: ChunkRange,
+) -> Result<Disposition, Stopped> {
+    let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let mut beginning = Object::open(ports.landing, &record.landing_key()).await?;
-    let header = match beginning.read_header(format).await? {
-        Ok(header) => header,
-        Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
-    };
     let key = record.landing_key();
+    let mut beginning = Object::open(ports.landing, &key).await?;
+    let header = beginning.read_header(format).await?;
     let mut stream = ports.landing.open(&key, range.start, Some(range.end)).await?;
-    let mut chunk = ChunkCheck::begin(
-        ports.collections,
-        &record,
-        format,
-        &header,
-        range.into(),
-        range.chunk,
-    )?;
+    let (start, number) = (range.into(), range.chunk);
+    let mut chunk = ChunkCheck::begin(ports.collections, record, format, &header, start, number)?;
     while let Some(bytes) = stream.next().await? {
         chunk.push(&bytes).await?;
     }
     let checked = chunk.finish().await?;
-    register(ports, file, range.chunk, &checked, None).await
+    Ok(register(ports, record.file, number, &checked, None).await?)
 }
 
 async fn check_whole(
@@ -154,12 +179,12 @@ async fn check_whole(
     format: FileFormat<'_>,
     header: &Header,
     mut object: Object,
-) -> Handled {
+) -> Result<Disposition, Stopped> {
     let mut chunk = ChunkCheck::begin(ports.collections, record, format, header, header.start(), 0)?;
     while let Some(bytes) = object.next_record_bytes(header).await? {
         chunk.push(&bytes).await?;
     }
-    finish_whole(ports, record, chunk, object).await
+    Ok(finish_whole(ports, record, chunk, object).await?)
 }
 
 /// Validates a batch: a line a row, in one piece.
@@ -168,12 +193,12 @@ async fn check_rows(
     record: &FileRecord,
     format: FileFormat<'_>,
     mut object: Object,
-) -> Handled {
+) -> Result<Disposition, Stopped> {
     let mut chunk = ChunkCheck::begin_rows(ports.collections, record, format)?;
     while let Some(bytes) = object.next_bytes().await? {
         chunk.push(&bytes).await?;
     }
-    finish_whole(ports, record, chunk, object).await
+    Ok(finish_whole(ports, record, chunk, object).await?)
 }
 
 /// Registers the only chunk of an object that was read to its end.
@@ -200,7 +225,7 @@ async fn plan(
     header: &Header,
     mut object: Object,
     chunk_bytes: u64,
-) -> Handled {
+) -> Result<Disposition, Stopped> {
     let mut planner = Planner::new(chunk_bytes, header, &Limits::default());
     while let Some(bytes) = object.next_record_bytes(header).await? {
         for range in planner.push(&bytes) {

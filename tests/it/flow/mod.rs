@@ -2,6 +2,7 @@
 //! call failing once.
 #![cfg(test)]
 
+mod archives;
 mod bad_rows;
 mod batches;
 mod chunked;

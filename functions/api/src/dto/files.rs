@@ -326,6 +326,9 @@ pub struct RejectedRowItem {
     /// The physical line on which it starts; the header's is 1.
     #[schema(example = 18)]
     pub line: u64,
+    /// The member of the zip archive that it stands in, where the file is one; the line is the member's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The row as it came, bytes that are no text replaced.
     pub raw: String,
     /// Whether that is only its beginning.
@@ -339,6 +342,7 @@ impl From<RejectedRow> for RejectedRowItem {
         Self {
             record: row.record,
             line: row.line,
+            member: row.member,
             raw: String::from_utf8_lossy(&row.raw).into_owned(),
             raw_is_cut: row.raw_is_cut,
             errors: row.errors.into_iter().map(RowErrorItem::from).collect(),

@@ -3,14 +3,47 @@
 use millrace_core::csv::Encoding;
 use millrace_core::failure::Failure;
 use millrace_core::row_error::{FileError, Rule};
-use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits};
+use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, is_archive};
 use sha2::{Digest as _, Sha256};
 
+use super::archive::MemberStream;
 use crate::ports::{ObjectStore, ObjectStream};
 
-/// An object that is read from its beginning, hashed as it came and decoded on the way.
+/// Why the way of an object ends before its end.
+pub(super) enum Stopped {
+    /// The object is to blame: the file is refused.
+    Refused(FileError),
+    /// Something could not be done.
+    Failed(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<FileError> for Stopped {
+    fn from(error: FileError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<HeaderErrors> for Stopped {
+    fn from(errors: HeaderErrors) -> Self {
+        Self::Refused(errors.into_file_error())
+    }
+}
+
+/// Where the bytes come from.
+enum Source {
+    Object(Box<dyn ObjectStream>),
+    Member(Box<MemberStream>),
+}
+
+/// An object, or a member of an archive, that is read from its beginning, hashed as it came and decoded on the way.
 pub(super) struct Object {
-    stream: Box<dyn ObjectStream>,
+    source: Source,
     hash: Sha256,
     pub(super) size_bytes: u64,
     decoder: Option<Decoder>,
@@ -23,15 +56,48 @@ pub(super) struct Object {
 impl Object {
     pub(super) async fn open(landing: &dyn ObjectStore, key: &str) -> Result<Self, Failure> {
         let stream = landing.open(key, 0, None).await?;
-        Ok(Self {
-            stream,
+        Ok(Self::of(Source::Object(stream)))
+    }
+
+    /// A member of an archive; what its hash would be is nobody's concern.
+    pub(super) fn member(stream: MemberStream) -> Self {
+        Self::of(Source::Member(Box::new(stream)))
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            source,
             hash: Sha256::new(),
             size_bytes: 0,
             decoder: None,
             beginning: Vec::new(),
             header_is_passed: false,
             is_over: false,
-        })
+        }
+    }
+
+    /// Whether the object is an archive. What is read for that is read again by whoever goes on.
+    pub(super) async fn is_archive(&mut self) -> Result<bool, Stopped> {
+        const MAGIC_BYTES: usize = 4;
+        self.read_beginning(MAGIC_BYTES).await?;
+        Ok(is_archive(&self.beginning))
+    }
+
+    /// Reads until so many bytes are there, or all.
+    async fn read_beginning(&mut self, bytes: usize) -> Result<(), Stopped> {
+        while self.beginning.len() < bytes {
+            match self.next_bytes().await? {
+                Some(more) => self.beginning.extend(more),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads to the end, for the hash.
+    pub(super) async fn read_over(&mut self) -> Result<(), Stopped> {
+        while self.next_bytes().await?.is_some() {}
+        Ok(())
     }
 
     /// Whether offsets in what is read are those of the object.
@@ -39,8 +105,12 @@ impl Object {
         self.decoder.as_ref().is_none_or(Decoder::is_plain)
     }
 
-    pub(super) async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let bytes = self.stream.next().await?;
+    pub(super) async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Stopped> {
+        let stream = match &mut self.source {
+            Source::Object(stream) => stream,
+            Source::Member(stream) => return stream.next().await,
+        };
+        let bytes = stream.next().await?;
         if let Some(bytes) = &bytes {
             self.hash.update(bytes);
             self.size_bytes += bytes.len() as u64;
@@ -49,7 +119,7 @@ impl Object {
     }
 
     /// The next bytes, decoded.
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Stopped> {
         if self.is_over {
             return Ok(None);
         }
@@ -63,37 +133,26 @@ impl Object {
     }
 
     /// Reads as much as tells the encoding, and the decoder for it.
-    async fn begin_decoding(&mut self, declared: Encoding) -> Result<(), Failure> {
-        let mut beginning = Vec::new();
-        while beginning.len() < Decoder::MARK_BYTES {
-            match self.next_bytes().await? {
-                Some(bytes) => beginning.extend(bytes),
-                None => break,
-            }
-        }
+    async fn begin_decoding(&mut self, declared: Encoding) -> Result<(), Stopped> {
+        self.read_beginning(Decoder::MARK_BYTES).await?;
+        let beginning = std::mem::take(&mut self.beginning);
         let mut decoder = Decoder::begin(&beginning, declared);
         self.beginning = decoder.decode(beginning);
         self.decoder = Some(decoder);
         Ok(())
     }
 
-    pub(super) async fn read_header(
-        &mut self,
-        format: FileFormat<'_>,
-    ) -> Result<Result<Header, HeaderErrors>, Failure> {
+    pub(super) async fn read_header(&mut self, format: FileFormat<'_>) -> Result<Header, Stopped> {
         let limits = Limits::default();
         self.begin_decoding(format.csv.encoding).await?;
         let mut extent = Extent::Prefix;
         loop {
-            match Header::read(&self.beginning, extent, format, &limits) {
-                Ok(HeaderRead::Done(header)) => return Ok(Ok(header)),
-                Ok(HeaderRead::NeedMore) if extent == Extent::Prefix => {}
-                Ok(HeaderRead::NeedMore) => {
-                    return Ok(Err(
-                        FileError::of_file(Rule::EmptyFile, "the file is empty").into()
-                    ));
+            match Header::read(&self.beginning, extent, format, &limits)? {
+                HeaderRead::Done(header) => return Ok(header),
+                HeaderRead::NeedMore if extent == Extent::Prefix => {}
+                HeaderRead::NeedMore => {
+                    return Err(FileError::of_file(Rule::EmptyFile, "the file is empty").into());
                 }
-                Err(errors) => return Ok(Err(errors)),
             }
             match self.next().await? {
                 Some(more) => self.beginning.extend(more),
@@ -103,7 +162,7 @@ impl Object {
     }
 
     /// The next bytes behind the header.
-    pub(super) async fn next_record_bytes(&mut self, header: &Header) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) async fn next_record_bytes(&mut self, header: &Header) -> Result<Option<Vec<u8>>, Stopped> {
         if !self.header_is_passed {
             self.header_is_passed = true;
             let used = usize::try_from(header.bytes_used)
