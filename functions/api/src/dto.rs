@@ -4,6 +4,7 @@ pub mod answer;
 pub mod batches;
 pub mod documents;
 pub mod drive;
+pub mod drops;
 pub mod file_status;
 pub mod files;
 pub mod health;

@@ -20,8 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, datasets, documents, file_status, files, health, kpis, openapi, sources, specs, system_message,
-    uploads,
+    batches, datasets, documents, drops, file_status, files, health, kpis, openapi, sources, specs,
+    system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -150,6 +150,7 @@ pub(crate) fn all() -> Vec<Route> {
         scoped(Scope::FilesWrite, handler!(file_status::set))
             .takes(Takes::Json)
             .problems(&[404, 409, 422]),
+        scoped(Scope::FilesRead, handler!(drops::list)),
         scoped(Scope::FilesRead, handler!(files::list)),
         scoped(Scope::FilesRead, handler!(files::read)),
         scoped(Scope::FilesRead, handler!(files::list_row_errors)),

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod datasets;
 pub(crate) mod documents;
+pub(crate) mod drops;
 pub(crate) mod file_status;
 pub(crate) mod files;
 mod fitting;

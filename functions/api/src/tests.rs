@@ -5,6 +5,7 @@ mod answers;
 mod batches;
 mod document;
 mod documents;
+mod drops;
 mod file_status;
 mod files;
 mod gateway;

@@ -20,7 +20,7 @@ use self::object::{Object, Stopped};
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};
 use crate::outbox::{send_outbox, send_reminder, to_body};
-use crate::ports::{MessageSender, ObjectStore};
+use crate::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use crate::upload::UPLOAD_VALID_SECONDS;
 use crate::{Disposition, Handled};
 
@@ -38,11 +38,13 @@ pub struct IngestPorts<'a> {
     /// The database.
     pub store: &'a Store,
     /// Where objects arrive.
-    pub landing: &'a dyn ObjectStore,
+    pub landing: &'a dyn ObjectReader,
     /// Where parts and row errors go.
     pub collections: &'a dyn ObjectStore,
     /// The queues.
     pub sender: &'a dyn MessageSender,
+    /// Clock and chance.
+    pub surroundings: &'a dyn Surroundings,
     /// Objects above this size are split into chunks of about this size.
     pub chunk_bytes: u64,
     /// When a reminder looks at the outbox.
@@ -61,8 +63,11 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let Some(size_bytes) = ports.landing.size(&record.landing_key()).await? else {
-        return end_upload(ports, file).await;
+    let Some(size_bytes) = ports.landing.size_at(&record.landing_object()).await? else {
+        return match record.is_dropped() {
+            true => refuse(ports, file, &gone()).await,
+            false => end_upload(ports, file).await,
+        };
     };
     // A plan that is made again makes the same chunks, whatever the setting has become.
     let chunk_bytes = ports
@@ -101,7 +106,7 @@ async fn check_object(
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let mut object = Object::open(ports.landing, &record.landing_key()).await?;
+    let mut object = Object::open(ports.landing, &record.landing_object()).await?;
     if record.content_format == ContentFormat::JsonRows {
         return check_rows(ports, record, format, object).await;
     }
@@ -137,6 +142,13 @@ async fn end_upload(ports: &IngestPorts<'_>, file: FileVersion) -> Handled {
     Ok(Disposition::Done)
 }
 
+/// A dropped object that is not there as its event told.
+fn gone() -> FileError {
+    let message =
+        "the object was written again, or removed, before it was read; a later write has an event of its own";
+    FileError::of_file(Rule::ObjectGone, message)
+}
+
 /// Validates a range of a large object.
 ///
 /// # Errors
@@ -160,10 +172,11 @@ async fn check_range(
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let key = record.landing_key();
-    let mut beginning = Object::open(ports.landing, &key).await?;
+    let object = record.landing_object();
+    let mut beginning = Object::open(ports.landing, &object).await?;
     let header = beginning.read_header(format).await?;
-    let mut stream = ports.landing.open(&key, range.start, Some(range.end)).await?;
+    let end = Some(range.end);
+    let mut stream = ports.landing.open_at(&object, range.start, end).await?;
     let (start, number) = (range.into(), range.chunk);
     let mut chunk = ChunkCheck::begin(ports.collections, record, format, &header, start, number)?;
     while let Some(bytes) = stream.next().await? {

@@ -7,6 +7,7 @@
 //! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`, where the
 //! feature `specs` is on.
 
+pub mod arrive;
 pub mod authenticate;
 pub mod batch;
 mod chunk_check;

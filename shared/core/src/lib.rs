@@ -10,6 +10,7 @@ pub mod definition;
 pub mod facts;
 pub mod failure;
 pub mod field;
+pub mod file_name;
 pub mod ids;
 pub mod message;
 pub mod name;

@@ -56,6 +56,12 @@ pub enum Rule {
     BadArchive,
     /// The zip archive, or what it holds, is larger than taken.
     ArchiveTooLarge,
+    /// The object was written again, or removed, before it was read.
+    ObjectGone,
+    /// The object's key is none that a dropped object may have.
+    BadKey,
+    /// There is no spec of that kind and name.
+    UnknownSpec,
     /// Rows were rejected, and the file asks to count whole or not at all.
     RowsRejected,
 }
@@ -90,6 +96,9 @@ impl Rule {
             Self::NeverReceived => "never_received",
             Self::BadArchive => "bad_archive",
             Self::ArchiveTooLarge => "archive_too_large",
+            Self::ObjectGone => "object_gone",
+            Self::BadKey => "bad_key",
+            Self::UnknownSpec => "unknown_spec",
             Self::RowsRejected => "rows_rejected",
         }
     }

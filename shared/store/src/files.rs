@@ -8,6 +8,7 @@ use millrace_core::facts::{ContentFormat, FileFacts, Mode};
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion, Version};
 use millrace_core::name::Name;
+use millrace_core::object_key::{self, DROPS, ObjectAt};
 use millrace_core::row_error::{FileError, RowCounts};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,12 @@ pub struct FileRecord {
     /// Where the object lies, when it is not where an upload would have put it.
     #[serde(default)]
     pub object_key: Option<String>,
+    /// Which write of the object holds the bytes: its version in the bucket, where it may be written again.
+    #[serde(default)]
+    pub object_version: Option<String>,
+    /// What the bucket calls those bytes.
+    #[serde(default)]
+    pub object_etag: Option<String>,
     /// How the object is written.
     #[serde(default)]
     pub content_format: ContentFormat,
@@ -93,13 +100,21 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// Where the version's object lies in the landing bucket.
+    /// The version's object in the landing bucket.
     #[must_use]
-    pub fn landing_key(&self) -> String {
-        match &self.object_key {
-            Some(key) => key.clone(),
-            None => millrace_core::object_key::upload(self.file),
+    pub fn landing_object(&self) -> ObjectAt {
+        let upload = || object_key::upload(self.file);
+        ObjectAt {
+            key: self.object_key.clone().unwrap_or_else(upload),
+            version: self.object_version.clone(),
+            etag: self.object_etag.clone(),
         }
+    }
+
+    /// Whether another system has put the object there, and may write it again.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        self.object_key.as_ref().is_some_and(|key| key.starts_with(DROPS))
     }
 }
 
@@ -126,7 +141,7 @@ const FILE_RECORD: &str = "
         'file_id', t.file_id, 'version', t.version, 'sequence', t.sequence,
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
-        'object_key', t.object_key, 'content_format', t.content_format, 'on_error', t.on_error,
+        'object_key', t.object_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
         'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
         'settled_at', (select max(c.settled_at) from ingestion.contribution c

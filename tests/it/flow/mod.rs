@@ -10,6 +10,7 @@ mod document_instants;
 mod documents;
 mod documents_not_made;
 mod driving;
+mod drops;
 mod events;
 mod failures;
 mod formats;

@@ -7,6 +7,7 @@ use millrace_app::ports::PresignedUpload;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
+use millrace_core::file_name::file_name_error;
 use millrace_core::ids::FileVersion;
 use millrace_core::{FileId, Name};
 use millrace_store::files::{Handling, RegisteredVersion};
@@ -16,9 +17,6 @@ use utoipa::ToSchema;
 use crate::dto::batches::Batch;
 use crate::extract::CsvForm;
 use crate::problem::{Problem, rules_are_broken};
-
-/// The most bytes of a file name.
-const MAX_FILE_NAME_BYTES: usize = 200;
 
 /// Asks for an address to send a file to.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -208,19 +206,6 @@ fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
         .fold(problem, |problem, (member, code, message)| {
             problem.at(format!("{prefix}/{member}"), code, message)
         })
-}
-
-/// A name that can be shown, stored and put into a header anywhere: no path, no control characters.
-fn file_name_error(name: &str) -> Option<&'static str> {
-    let is_bad = |character: char| {
-        character.is_control() || matches!(character, '/' | '\\' | char::REPLACEMENT_CHARACTER)
-    };
-    if name.is_empty() || name.len() > MAX_FILE_NAME_BYTES {
-        return Some("has to have 1 to 200 bytes");
-    }
-    let is_only_dots = name.chars().all(|character| character == '.');
-    (is_only_dots || name.chars().any(is_bad))
-        .then_some("is a plain name: no slashes, no control characters, UTF-8")
 }
 
 /// Where to send a file's bytes.

@@ -4,6 +4,7 @@
 //! piece. What is refused anywhere refuses the file: nothing is registered before the last byte was as declared.
 
 use millrace_core::failure::Failure;
+use millrace_core::object_key::ObjectAt;
 use millrace_core::row_error::FileError;
 use millrace_store::files::FileRecord;
 use millrace_table::archive::in_member;
@@ -13,7 +14,7 @@ use super::object::{Object, Stopped};
 use super::{IngestPorts, finish_whole};
 use crate::Disposition;
 use crate::chunk_check::ChunkCheck;
-use crate::ports::{ObjectStore, ObjectStream};
+use crate::ports::{ObjectReader, ObjectStream};
 
 /// Validates an archive's members.
 pub(super) async fn check_archive(
@@ -24,7 +25,7 @@ pub(super) async fn check_archive(
     size_bytes: u64,
 ) -> Result<Disposition, Stopped> {
     let limits = ArchiveLimits::default();
-    let archive = Archive::open(ports.landing, record.landing_key(), size_bytes, &limits).await?;
+    let archive = Archive::open(ports.landing, record.landing_object(), size_bytes, &limits).await?;
     object.read_over().await?;
     let mut chunk = None;
     let checked = check_members(ports, record, format, &archive, &mut chunk).await;
@@ -77,27 +78,27 @@ fn is_named(error: &FileError, member: &Member) -> bool {
 
 /// An archive whose directory has been read.
 struct Archive<'a> {
-    landing: &'a dyn ObjectStore,
-    key: String,
+    landing: &'a dyn ObjectReader,
+    object: ObjectAt,
     end: End,
     directory: Directory,
 }
 
 impl<'a> Archive<'a> {
     async fn open(
-        landing: &'a dyn ObjectStore,
-        key: String,
+        landing: &'a dyn ObjectReader,
+        object: ObjectAt,
         size_bytes: u64,
         limits: &ArchiveLimits,
     ) -> Result<Self, Stopped> {
         let tail_offset = size_bytes.saturating_sub(End::TAIL_BYTES);
-        let tail = read_range(landing, &key, tail_offset, size_bytes).await?;
+        let tail = read_range(landing, &object, tail_offset, size_bytes).await?;
         let end = End::read(&tail, size_bytes, limits)?;
-        let bytes = read_range(landing, &key, end.directory_offset, end.directory_end).await?;
+        let bytes = read_range(landing, &object, end.directory_offset, end.directory_end).await?;
         let directory = Directory::read(&bytes, &end, limits)?;
         Ok(Self {
             landing,
-            key,
+            object,
             end,
             directory,
         })
@@ -106,7 +107,7 @@ impl<'a> Archive<'a> {
     async fn open_member(&self, member: &Member) -> Result<MemberStream, Failure> {
         let end = Some(self.end.directory_offset);
         Ok(MemberStream {
-            stream: self.landing.open(&self.key, member.offset, end).await?,
+            stream: self.landing.open_at(&self.object, member.offset, end).await?,
             reader: MemberReader::new(member),
             pending: Vec::new(),
             at: 0,
@@ -115,8 +116,13 @@ impl<'a> Archive<'a> {
 }
 
 /// A range that is known to be small.
-async fn read_range(landing: &dyn ObjectStore, key: &str, start: u64, end: u64) -> Result<Vec<u8>, Failure> {
-    let mut stream = landing.open(key, start, Some(end)).await?;
+async fn read_range(
+    landing: &dyn ObjectReader,
+    object: &ObjectAt,
+    start: u64,
+    end: u64,
+) -> Result<Vec<u8>, Failure> {
+    let mut stream = landing.open_at(object, start, Some(end)).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = stream.next().await? {
         bytes.extend_from_slice(&piece);

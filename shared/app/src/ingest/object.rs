@@ -2,12 +2,13 @@
 
 use millrace_core::csv::Encoding;
 use millrace_core::failure::Failure;
+use millrace_core::object_key::ObjectAt;
 use millrace_core::row_error::{FileError, Rule};
 use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, is_archive};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::MemberStream;
-use crate::ports::{ObjectStore, ObjectStream};
+use crate::ports::{ObjectReader, ObjectStream};
 
 /// Why the way of an object ends before its end.
 pub(super) enum Stopped {
@@ -54,8 +55,8 @@ pub(super) struct Object {
 }
 
 impl Object {
-    pub(super) async fn open(landing: &dyn ObjectStore, key: &str) -> Result<Self, Failure> {
-        let stream = landing.open(key, 0, None).await?;
+    pub(super) async fn open(landing: &dyn ObjectReader, object: &ObjectAt) -> Result<Self, Failure> {
+        let stream = landing.open_at(object, 0, None).await?;
         Ok(Self::of(Source::Object(stream)))
     }
 
