@@ -182,6 +182,11 @@ async fn what_is_no_batch_says_where_and_why_and_registers_nothing() {
         );
         assert_eq!(read.errors(), [(pointer, rule)], "{body}");
     }
+}
+
+#[tokio::test]
+async fn what_is_no_strict_json_is_refused_before_anything_is_read_from_it() {
+    let api = api_without_database();
     for (body, code) in [
         (
             r#"{"event_name":"visits","event":[{"a":1,"a":2}]}"#,

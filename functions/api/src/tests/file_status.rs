@@ -9,7 +9,7 @@ use super::support::{Api, Read, api, api_without_database, json as one, nothing,
 const FILE: &str = "01859000-0000-7000-8000-000000000000";
 const PATH: &str = "/ingestion/file-status?filename=a.csv&ingestion_type=event&ingestion_name=event_x";
 
-fn record(applied: bool, error: Value) -> Value {
+fn record(applied: bool, error: &Value) -> Value {
     json!({"file_id": FILE, "version": 2, "sequence": 41, "ingestion_type": "event", "ingestion_name": "event_x",
         "spec_version": 1, "file_name": "a.csv", "mode": "new", "size_bytes": 10, "sha256": null, "unchanged_of": null,
         "chunks_expected": 1, "stored_status": "Uploaded", "created_at": "t", "received_at": "t", "validated_at": null,
@@ -36,7 +36,7 @@ async fn ask(api: &Api, status: &str) -> Read {
 
 #[tokio::test]
 async fn versions_are_listed_by_the_files_name() {
-    let api = api_of(record(true, Value::Null));
+    let api = api_of(record(true, &Value::Null));
     let read = api.get(&format!("{PATH}&limit=1&cursor=50")).await;
     assert_eq!(read.status, StatusCode::OK, "{}", read.body);
     let expected = json!({"response": [{"pid": FILE, "version": 2, "file_name": "a.csv",
@@ -78,7 +78,7 @@ async fn a_file_that_is_not_there_and_a_query_that_is_none_are_told() {
 
 #[tokio::test]
 async fn a_status_that_is_reached_is_answered_and_nothing_is_sent() {
-    let api = api_of(record(true, Value::Null));
+    let api = api_of(record(true, &Value::Null));
     for status in ["Completed_d", "completed_D", "Completed", "Ready_to_archive"] {
         let read = ask(&api, status).await;
         let expected = json!({"message": "File status updated successfully", "file_id": FILE, "version": 2,
@@ -91,7 +91,7 @@ async fn a_status_that_is_reached_is_answered_and_nothing_is_sent() {
 
 #[tokio::test]
 async fn a_status_that_may_be_reached_drives_the_file_on() {
-    let api = api_of(record(false, Value::Null));
+    let api = api_of(record(false, &Value::Null));
     let read = ask(&api, "Completed_d").await;
     let expected = json!({"message": "the file is at Processing and has been driven on", "file_id": FILE, "version": 2,
         "file_status": "Processing", "is_as_asked": false, "ready_to_archive": false, "messages": 1});
@@ -106,8 +106,11 @@ async fn a_status_that_may_be_reached_drives_the_file_on() {
 
 #[tokio::test]
 async fn what_the_facts_forbid_is_a_conflict_with_its_reason() {
-    let done = api_of(record(true, Value::Null));
-    let refused = api_of(record(false, json!({"rule": "empty_file", "message": "no rows"})));
+    let done = api_of(record(true, &Value::Null));
+    let refused = api_of(record(
+        false,
+        &json!({"rule": "empty_file", "message": "no rows"}),
+    ));
     for (api, status, reason) in [
         (
             &done,
@@ -145,7 +148,7 @@ async fn what_the_facts_forbid_is_a_conflict_with_its_reason() {
 
 #[tokio::test]
 async fn words_that_are_no_status_and_datasets_that_are_not_fed_are_refused() {
-    let api = api_of(record(false, Value::Null));
+    let api = api_of(record(false, &Value::Null));
     for (status, code) in [
         ("Done", "unknown_status"),
         ("", "unknown_status"),
