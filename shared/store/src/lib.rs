@@ -10,6 +10,7 @@ pub mod contributions;
 pub mod datasets;
 pub mod dimensions;
 pub mod documents;
+pub mod drops;
 pub mod files;
 pub mod health;
 pub mod outbox;

@@ -2,12 +2,15 @@
 //! call failing once.
 #![cfg(test)]
 
+mod archives;
 mod bad_rows;
+mod batches;
 mod chunked;
 mod document_instants;
 mod documents;
 mod documents_not_made;
 mod driving;
+mod drops;
 mod events;
 mod failures;
 mod formats;
@@ -21,6 +24,7 @@ mod samples;
 mod senders;
 mod transformed;
 mod uploads;
+mod whole_or_nothing;
 mod workers;
 
 use millrace_app::drive::drive_open;

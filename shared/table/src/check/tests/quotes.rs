@@ -120,6 +120,9 @@ fn compare(file: &File, clean: &BTreeMap<u64, String>, places: &BTreeSet<usize>)
             == 1
     };
     unreported.retain(single);
+    // A quote that opens a cell and one that closes it a record later are one cell, and one rejected record: the valid
+    // reading wins.
+    unreported.retain(|record| spoilt.range(record.saturating_sub(5)..*record).next().is_none());
     assert!(
         unreported.is_empty(),
         "{} of {} places",
