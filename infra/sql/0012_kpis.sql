@@ -19,6 +19,14 @@ union
 select 'source', name, definition -> 'target' ->> 'ingestion_type', definition -> 'target' ->> 'ingestion_name'
 from spec.spec where kind = 'source';
 
+-- Plans over an event's rows.
+alter table spec.spec drop constraint spec_kind_check;
+alter table spec.spec add constraint spec_kind_check
+    check (kind in ('dimension', 'event', 'dataset', 'source', 'transformer'));
+create view spec.transformer as
+select name as transformer_name, version, body as transformer_data, created_by, created_at
+from spec.spec where kind = 'transformer';
+
 -- The terms of percentages have become sums or counts.
 update spec.spec s set definition = jsonb_set(definition, '{outputs}', (
     select jsonb_agg(case when o ->> 'function' = 'percentage' then o || jsonb_build_object(

@@ -3,12 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use millrace_app::ports::{Lock, LockStore, MessageSender, ObjectSink, ObjectStore, ObjectStream};
+use millrace_app::ports::{Lock, LockStore, MessageSender};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::Queue;
 use millrace_store::{Rows, Sql, Statement, TransactionId};
 
 use crate::random::Random;
+
+mod objects;
+
+pub use objects::FaultyObjects;
 
 /// Where a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,64 +224,6 @@ impl Sql for FaultySql {
         self.faults
             .around("rollback", self.inner.rollback(transaction))
             .await
-    }
-}
-
-/// A bucket whose calls fail.
-pub struct FaultyObjects {
-    inner: Arc<dyn ObjectStore>,
-    faults: Arc<Faults>,
-}
-
-impl FaultyObjects {
-    /// Faults in front of a bucket.
-    #[must_use]
-    pub fn new(inner: Arc<dyn ObjectStore>, faults: &Arc<Faults>) -> Self {
-        Self {
-            inner,
-            faults: Arc::clone(faults),
-        }
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FaultyObjects {
-    async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
-        self.faults.around(key, self.inner.size(key)).await
-    }
-
-    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
-        self.faults.around(key, self.inner.open(key, start, end)).await
-    }
-
-    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
-        let inner = self.faults.around(key, self.inner.create(key)).await?;
-        Ok(Box::new(FaultySink {
-            inner,
-            key: key.to_owned(),
-            faults: Arc::clone(&self.faults),
-        }))
-    }
-}
-
-struct FaultySink {
-    inner: Box<dyn ObjectSink>,
-    key: String,
-    faults: Arc<Faults>,
-}
-
-#[async_trait]
-impl ObjectSink for FaultySink {
-    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.inner.write(bytes).await
-    }
-
-    async fn finish(self: Box<Self>) -> Result<u64, Failure> {
-        self.faults.around(&self.key, self.inner.finish()).await
-    }
-
-    async fn abort(self: Box<Self>) {
-        self.inner.abort().await;
     }
 }
 

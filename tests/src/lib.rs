@@ -30,6 +30,7 @@ mod sources;
 pub mod specs;
 pub mod stack;
 mod surroundings;
+mod zips;
 
 pub use database::{Database, postgres};
 pub use direct_sql::DirectSql;
@@ -44,6 +45,7 @@ pub use road::{Delivered, Drained, Order, Road};
 pub use served::Served;
 pub use sources::{MemorySources, Page};
 pub use surroundings::Counter;
+pub use zips::{ZipMember, zip};
 
 /// The repository's folder.
 #[must_use]

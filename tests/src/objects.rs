@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use millrace_app::ports::{DownloadSigner, ObjectSink, ObjectStore, ObjectStream};
+use millrace_app::ports::{DownloadSigner, ObjectReader, ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::object_key::ObjectAt;
 
-type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+type Objects = Arc<Mutex<BTreeMap<String, Vec<Vec<u8>>>>>;
 
-/// A bucket whose objects are seen when they are finished, and read in small pieces.
+/// A bucket whose objects are seen when they are finished, and read in small pieces. Every write of a key is kept, under
+/// its number as its version.
 #[derive(Clone)]
 pub struct MemoryObjects {
     objects: Objects,
@@ -26,13 +28,35 @@ impl MemoryObjects {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Vec<u8>>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an object.
-    pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
-        self.lock().insert(key.to_owned(), bytes.into());
+    /// Puts an object; the write that did it.
+    pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) -> ObjectAt {
+        let bytes = bytes.into();
+        let etag = Some(etag(&bytes));
+        let mut objects = self.lock();
+        let writes = objects.entry(key.to_owned()).or_default();
+        writes.push(bytes);
+        ObjectAt {
+            key: key.to_owned(),
+            version: Some(writes.len().to_string()),
+            etag,
+        }
+    }
+
+    /// The bytes of a write: of a version, else of the last write if it is the one that is asked for.
+    fn bytes_at(&self, object: &ObjectAt) -> Option<Vec<u8>> {
+        let objects = self.lock();
+        let writes = objects.get(&object.key)?;
+        if let Some(version) = &object.version {
+            let number: usize = version.parse().ok()?;
+            return writes.get(number.checked_sub(1)?).cloned();
+        }
+        let last = writes.last()?;
+        let is_it = object.etag.as_ref().is_none_or(|wanted| *wanted == etag(last));
+        is_it.then(|| last.clone())
     }
 
     /// The keys, in order.
@@ -49,23 +73,49 @@ impl MemoryObjects {
     /// An object.
     #[must_use]
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
-        self.lock().get(key).cloned()
+        self.bytes_at(&key.to_owned().into())
+    }
+}
+
+fn etag(bytes: &[u8]) -> String {
+    format!("{:08x}", crc32fast::hash(bytes))
+}
+
+#[async_trait]
+impl ObjectReader for MemoryObjects {
+    async fn size_at(&self, object: &ObjectAt) -> Result<Option<u64>, Failure> {
+        Ok(self.bytes_at(object).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn open_at(
+        &self,
+        object: &ObjectAt,
+        start: u64,
+        end: Option<u64>,
+    ) -> Result<Box<dyn ObjectStream>, Failure> {
+        let missing = || {
+            Failure::new(
+                FailureKind::NotFound,
+                "memory.open",
+                format!("no object {}", object.key),
+            )
+        };
+        let bytes = self.bytes_at(object).ok_or_else(missing)?;
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let range = &bytes[at(start)..at(end.unwrap_or(u64::MAX))];
+        let pieces: Vec<Vec<u8>> = range.chunks(self.piece_bytes).map(<[u8]>::to_vec).collect();
+        Ok(Box::new(Pieces(pieces.into_iter())))
     }
 }
 
 #[async_trait]
 impl ObjectStore for MemoryObjects {
     async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
-        Ok(self.lock().get(key).map(|bytes| bytes.len() as u64))
+        self.size_at(&key.to_owned().into()).await
     }
 
     async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
-        let missing = || Failure::new(FailureKind::NotFound, "memory.open", format!("no object {key}"));
-        let bytes = self.bytes(key).ok_or_else(missing)?;
-        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-        let range = &bytes[at(start)..at(end.unwrap_or(u64::MAX))];
-        let pieces: Vec<Vec<u8>> = range.chunks(self.piece_bytes).map(<[u8]>::to_vec).collect();
-        Ok(Box::new(Pieces(pieces.into_iter())))
+        self.open_at(&key.to_owned().into(), start, end).await
     }
 
     async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
@@ -109,7 +159,7 @@ impl ObjectSink for Growing {
     async fn finish(self: Box<Self>) -> Result<u64, Failure> {
         let size_bytes = self.bytes.len() as u64;
         let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.insert(self.key, self.bytes);
+        objects.entry(self.key).or_default().push(self.bytes);
         Ok(size_bytes)
     }
 

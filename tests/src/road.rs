@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use millrace_app::Disposition;
+use millrace_app::arrive::take_object;
 use millrace_app::contribute::contribute;
 use millrace_app::fetch::fetch_source;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
 use millrace_app::outbox::send_outbox;
-use millrace_app::ports::{LockStore, MessageSender, ObjectStore, SourceClient, Surroundings as _};
+use millrace_app::ports::{LockStore, MessageSender, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
 use millrace_app::sources::begin_all;
 use millrace_app::track::track;
@@ -21,8 +22,8 @@ use millrace_core::message::{
     ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
 };
 use millrace_core::object_key;
-use millrace_lambda::s3_event::created_keys;
-use millrace_store::files::{BeginVersion, FileRecord};
+use millrace_lambda::s3_event::created_objects;
+use millrace_store::files::{BeginVersion, FileRecord, Handling};
 use millrace_store::{Sql, Store};
 
 use crate::faults::{Faults, FaultyLocks, FaultyObjects, FaultySql};
@@ -33,6 +34,7 @@ use crate::random::Random;
 use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
+mod arrivals;
 mod documents;
 mod ports;
 
@@ -127,10 +129,7 @@ impl Road {
         let (landing, collections) = (MemoryObjects::new(64 * 1024), MemoryObjects::new(64 * 1024));
         let documents = MemoryObjects::new(64 * 1024);
         let queues = Arc::new(MemoryQueues::default());
-        let bucket = |objects: &MemoryObjects| {
-            let inner: Arc<dyn ObjectStore> = Arc::new(objects.clone());
-            FaultyObjects::new(inner, &faults)
-        };
+        let bucket = |objects: &MemoryObjects| FaultyObjects::new(Arc::new(objects.clone()), &faults);
         let sources = Arc::new(MemorySources::default());
         let locks = Arc::new(MemoryLocks::default());
         let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
@@ -174,15 +173,14 @@ impl Road {
             file_id: None,
             client_id: "tests",
             idempotency: None,
+            handling: Handling::default(),
         };
         begin_version(&self.store, &self.surroundings, &request).await
     }
 
     /// Puts a registered version's object, and has S3 tell of it.
     pub fn arrive(&self, file: FileVersion, bytes: impl Into<Vec<u8>>) {
-        let key = object_key::upload(file);
-        self.landing.put(&key, bytes);
-        self.queues.push(Queue::Ingest, notification(&key));
+        self.write(&object_key::upload(file), bytes);
     }
 
     /// Registers a version, puts its object and has S3 tell of it.
@@ -197,9 +195,8 @@ impl Road {
             BeginVersion::Created(version) => {
                 // As the API does: those before it are looked for.
                 if version.has_open_predecessors {
-                    send_outbox(&self.store, self.sender(), version.file)
-                        .await
-                        .unwrap();
+                    let sent = send_outbox(&self.store, self.sender(), version.file).await;
+                    sent.unwrap();
                 }
                 self.arrive(version.file, bytes);
                 version.file
@@ -286,11 +283,8 @@ impl Road {
     }
 
     async fn handle_notification(&self, body: &str) -> Option<Result<Disposition, Failure>> {
-        for key in created_keys(body).ok()? {
-            let Some(file) = object_key::parse_upload(&key) else {
-                return Some(Ok(Disposition::Reject(format!("{key} is no upload"))));
-            };
-            match ingest_file(&self.ingest_ports(), file).await {
+        for arrived in created_objects(body).ok()? {
+            match take_object(&self.ingest_ports(), &arrived).await {
                 Ok(Disposition::Done) => {}
                 other => return Some(other),
             }
@@ -384,17 +378,4 @@ impl Road {
 fn decode<T: serde::de::DeserializeOwned>(body: &str) -> Option<T> {
     let envelope: Envelope<T> = serde_json::from_str(body).ok()?;
     Some(envelope.message)
-}
-
-/// What S3 says of a created object.
-fn notification(key: &str) -> String {
-    serde_json::json!({ "Records": [{
-        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-03-10T05:16:23.987Z", "userIdentity": { "principalId": "AWS:tests" },
-        "requestParameters": { "sourceIPAddress": "203.0.113.17" }, "responseElements": {},
-        "s3": { "s3SchemaVersion": "1.0", "configurationId": "uploads",
-            "bucket": { "name": "landing", "ownerIdentity": { "principalId": "A" }, "arn": "arn:aws:s3:::landing" },
-            "object": { "key": key, "size": 1, "eTag": "d41d8cd98f00b204e9800998ecf8427e" } }
-    }] })
-    .to_string()
 }

@@ -56,13 +56,22 @@ pub async fn guard(
             .authenticator
             .authenticate(token, deps.surroundings.now_ms())
             .await?;
-        if !principal.has_scope(scope) {
-            let detail = format!("the token lacks the scope {}", scope.as_str());
-            return Err(Problem::new(StatusCode::FORBIDDEN, "missing_scope", detail));
-        }
+        require(&principal, scope)?;
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)
+}
+
+/// That a caller holds a scope.
+///
+/// # Errors
+/// 403.
+pub(crate) fn require(principal: &Principal, scope: Scope) -> Result<(), Problem> {
+    if principal.has_scope(scope) {
+        return Ok(());
+    }
+    let detail = format!("the token lacks the scope {}", scope.as_str());
+    Err(Problem::new(StatusCode::FORBIDDEN, "missing_scope", detail))
 }
 
 /// The caller of a public route that shows more to some: none without a token, and a token has to be good.

@@ -10,7 +10,7 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::auth::Access;
 use crate::dto::spec_life::SpecReference;
 use crate::extract::idempotency::IDEMPOTENCY_KEY;
-use crate::extract::limits::{MAX_FORM_BYTES, MAX_JSON_BYTES};
+use crate::extract::limits::{MAX_BATCH_BYTES, MAX_FORM_BYTES, MAX_JSON_BYTES};
 use crate::problem::{ProblemBody, ProblemError};
 use crate::router::{Route, Takes, all};
 
@@ -127,6 +127,7 @@ impl Rules {
         match self.takes {
             Takes::Nothing => None,
             Takes::Json => Some(MAX_JSON_BYTES),
+            Takes::Batch => Some(MAX_BATCH_BYTES),
             Takes::Form => Some(MAX_FORM_BYTES),
         }
     }

@@ -20,8 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    datasets, documents, explain, files, health, import, kpis, openapi, sources, spec_life, specs,
-    system_message, uploads,
+    batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi,
+    reconciliation, sources, spec_life, specs, system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -42,6 +42,8 @@ pub(crate) enum Takes {
     Nothing,
     /// JSON of at most [`limits::MAX_JSON_BYTES`].
     Json,
+    /// A batch of rows as JSON of at most [`limits::MAX_BATCH_BYTES`].
+    Batch,
     /// A form of at most [`limits::MAX_FORM_BYTES`].
     Form,
 }
@@ -119,56 +121,32 @@ impl Route {
 
 /// All routes.
 pub(crate) fn all() -> Vec<Route> {
-    let sends = |handler| scoped(Scope::FilesWrite, handler).keyed();
-    let mut routes = vec![
+    let parts = [
+        service_routes(),
+        spec_routes(),
+        sending_routes(),
+        file_routes(),
+        figure_routes(),
+        document_routes(),
+        source_routes(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn service_routes() -> Vec<Route> {
+    vec![
         public(handler!(health::read)),
         public(handler!(openapi::read)),
-        sends(handler!(uploads::open))
-            .takes(Takes::Json)
-            .problems(&[404, 409, 422]),
-        sends(handler!(uploads::send_csv))
-            .takes(Takes::Form)
-            .problems(&[404, 409, 422]),
-        sends(handler!(uploads::delete)).problems(&[422]),
-        scoped(Scope::FilesRead, handler!(files::list)),
-        scoped(Scope::FilesRead, handler!(files::read)),
-        scoped(Scope::FilesRead, handler!(files::list_row_errors)),
-        scoped(Scope::FilesWrite, handler!(files::drive)),
-        scoped(Scope::Admin, handler!(files::drive_open)),
-        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
-        scoped(Scope::DatasetsRead, handler!(kpis::list)),
-        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
-        scoped(Scope::DocumentsWrite, handler!(documents::order))
-            .keyed()
-            .takes(Takes::Json)
-            .problems(&[422]),
-        scoped(Scope::DocumentsRead, handler!(documents::list)),
-        scoped(Scope::DocumentsRead, handler!(documents::read)),
-        scoped(Scope::DocumentsRead, handler!(documents::fetch)).problems(&[409]),
-        scoped(Scope::DocumentsWrite, handler!(documents::drive)),
-        scoped(Scope::Admin, handler!(documents::drive_open)),
         public(handler!(system_message::read)).problems(&[401]),
         scoped(Scope::Admin, handler!(system_message::set))
             .takes(Takes::Json)
             .problems(&[422]),
         scoped(Scope::Admin, handler!(system_message::remove)),
-        scoped(Scope::SourcesWrite, handler!(sources::run))
-            .keyed()
-            .problems(&[409, 422]),
-        scoped(Scope::SourcesRead, handler!(sources::list_runs)),
-        scoped(Scope::SourcesRead, handler!(sources::read_run)),
-        scoped(Scope::SourcesRead, handler!(sources::list_files)),
-        scoped(Scope::Admin, handler!(sources::drive_open)),
-    ];
-    routes.extend(of_specs());
-    routes
+        scoped(Scope::Admin, handler!(reconciliation::read)),
+    ]
 }
 
-/// The routes of specs.
-fn of_specs() -> Vec<Route> {
+fn spec_routes() -> Vec<Route> {
     vec![
         scoped(Scope::SpecsWrite, handler!(specs::create))
             .takes(Takes::Json)
@@ -192,6 +170,77 @@ fn of_specs() -> Vec<Route> {
         scoped(Scope::SpecsRead, handler!(spec_life::list_dependants)),
         scoped(Scope::SpecsWrite, handler!(spec_life::retire)).problems(&[409]),
         scoped(Scope::SpecsWrite, handler!(spec_life::restore)).problems(&[409]),
+    ]
+}
+
+fn sending_routes() -> Vec<Route> {
+    let sends = |handler| scoped(Scope::FilesWrite, handler).keyed();
+    vec![
+        sends(handler!(uploads::open))
+            .takes(Takes::Json)
+            .problems(&[404, 409, 422]),
+        sends(handler!(uploads::send_csv))
+            .takes(Takes::Form)
+            .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_event))
+            .takes(Takes::Batch)
+            .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_dimension))
+            .takes(Takes::Batch)
+            .problems(&[404, 409, 422]),
+        sends(handler!(uploads::delete)).problems(&[422]),
+    ]
+}
+
+fn file_routes() -> Vec<Route> {
+    vec![
+        scoped(Scope::FilesRead, handler!(file_status::read)).problems(&[404]),
+        scoped(Scope::FilesWrite, handler!(file_status::set))
+            .takes(Takes::Json)
+            .problems(&[404, 409, 422]),
+        scoped(Scope::FilesRead, handler!(drops::list)),
+        scoped(Scope::FilesRead, handler!(files::list)),
+        scoped(Scope::FilesRead, handler!(files::read)),
+        scoped(Scope::FilesRead, handler!(files::list_row_errors)),
+        scoped(Scope::FilesWrite, handler!(files::drive)),
+        scoped(Scope::Admin, handler!(files::drive_open)),
+    ]
+}
+
+fn figure_routes() -> Vec<Route> {
+    vec![
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
+        scoped(Scope::DatasetsRead, handler!(kpis::list)),
+        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
+    ]
+}
+
+fn document_routes() -> Vec<Route> {
+    vec![
+        scoped(Scope::DocumentsWrite, handler!(documents::order))
+            .keyed()
+            .takes(Takes::Json)
+            .problems(&[422]),
+        scoped(Scope::DocumentsRead, handler!(documents::list)),
+        scoped(Scope::DocumentsRead, handler!(documents::read)),
+        scoped(Scope::DocumentsRead, handler!(documents::fetch)).problems(&[409]),
+        scoped(Scope::DocumentsWrite, handler!(documents::drive)),
+        scoped(Scope::Admin, handler!(documents::drive_open)),
+    ]
+}
+
+fn source_routes() -> Vec<Route> {
+    vec![
+        scoped(Scope::SourcesWrite, handler!(sources::run))
+            .keyed()
+            .problems(&[409, 422]),
+        scoped(Scope::SourcesRead, handler!(sources::list_runs)),
+        scoped(Scope::SourcesRead, handler!(sources::read_run)),
+        scoped(Scope::SourcesRead, handler!(sources::list_files)),
+        scoped(Scope::Admin, handler!(sources::drive_open)),
     ]
 }
 

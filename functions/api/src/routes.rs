@@ -1,14 +1,18 @@
 //! The handlers, one module per resource: decode, call a use case, encode.
 
+pub(crate) mod batches;
 pub(crate) mod datasets;
 pub(crate) mod documents;
+pub(crate) mod drops;
 pub(crate) mod explain;
+pub(crate) mod file_status;
 pub(crate) mod files;
 mod fitting;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
+pub(crate) mod reconciliation;
 pub(crate) mod sources;
 pub(crate) mod spec_life;
 pub(crate) mod specs;

@@ -2,8 +2,11 @@
 
 mod access;
 mod answers;
+mod batches;
 mod document;
 mod documents;
+mod drops;
+mod file_status;
 mod files;
 mod gateway;
 mod import;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use millrace_app::ingest::IngestPorts;
-use millrace_app::ports::{MessageSender, ObjectStore};
+use millrace_app::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use millrace_aws::{Base, Bucket, DatabaseAddress, QueueUrls, Queues};
 use millrace_core::message::Queue;
+use millrace_lambda::surroundings::Machine;
 use millrace_store::Store;
 
 use crate::config::Config;
@@ -18,11 +19,13 @@ pub struct Deps {
     /// The database.
     pub store: Store,
     /// Where objects arrive.
-    pub landing: Arc<dyn ObjectStore>,
+    pub landing: Arc<dyn ObjectReader>,
     /// Where parts and row errors go.
     pub collections: Arc<dyn ObjectStore>,
     /// Sends messages.
     pub sender: Arc<dyn MessageSender>,
+    /// Clock and chance.
+    pub surroundings: Arc<dyn Surroundings>,
     /// Sets back-offs.
     pub queues: Arc<Queues>,
     /// Objects above this size are split.
@@ -56,6 +59,7 @@ impl Deps {
             landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
             collections: Arc::new(Bucket::new(&connection, &config.collections_bucket)),
             sender: queues.clone(),
+            surroundings: Arc::new(Machine),
             queues,
             chunk_bytes: config.chunk_bytes,
             reminder_delay_seconds: u16::try_from(config.reminder_delay_seconds).unwrap_or(900),
@@ -68,6 +72,7 @@ impl Deps {
             landing: self.landing.as_ref(),
             collections: self.collections.as_ref(),
             sender: self.sender.as_ref(),
+            surroundings: self.surroundings.as_ref(),
             chunk_bytes: self.chunk_bytes,
             reminder_delay_seconds: self.reminder_delay_seconds,
         }

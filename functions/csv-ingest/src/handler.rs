@@ -2,11 +2,11 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
+use millrace_app::arrive::take_object;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
-use millrace_core::object_key::parse_upload;
 use millrace_lambda::batch::{self, HandleError, Message};
-use millrace_lambda::s3_event::created_keys;
+use millrace_lambda::s3_event::created_objects;
 use serde::Deserialize;
 
 use crate::deps::Deps;
@@ -45,13 +45,11 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
         };
     }
     // Not ours, so it has to be S3's; what is neither goes to the dead-letter queue.
-    let keys = created_keys(&message.body).map_err(|error| HandleError::Undecodable(error.to_string()))?;
+    let arrived =
+        created_objects(&message.body).map_err(|error| HandleError::Undecodable(error.to_string()))?;
     let mut disposition = Disposition::Done;
-    for key in keys {
-        let handled = match parse_upload(&key) {
-            Some(file) => ingest_file(&ports, file).await?,
-            None => Disposition::Reject(format!("{key} is not a key that an upload was given")),
-        };
+    for object in arrived {
+        let handled = take_object(&ports, &object).await?;
         if let Disposition::Reject(_) = handled {
             disposition = handled;
         }

@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "uploads", "0010_uploads.sql"),
     migration!(11, "settling", "0011_settling.sql"),
     migration!(12, "kpis", "0012_kpis.sql"),
+    migration!(13, "ways_in", "0013_ways_in.sql"),
     migration!(14, "life_of_specs", "0014_life_of_specs.sql"),
 ];
 

@@ -29,6 +29,7 @@ pub mod partial;
 pub mod plan;
 pub mod settle;
 pub mod staging;
+mod steps;
 pub mod trace;
 
 #[cfg(test)]

@@ -1,13 +1,18 @@
 //! Which columns of a part feed a dataset, checked once before the first row.
 
+use std::borrow::Cow;
+
 use millrace_core::Name;
 use millrace_core::condition::Condition;
 use millrace_core::definition::{DatasetDefinition, KeyField, Measure};
 use millrace_core::field::FieldType;
-use millrace_table::block::PartSchema;
+use millrace_core::step::Step;
+use millrace_table::block::{Block, PartSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::builder::PartialError;
 use crate::filter::RowFilter;
+use crate::steps::StepPlan;
 
 /// What the cells of a dataset consist of: the part of its definition that a partial depends on.
 ///
@@ -16,6 +21,9 @@ use crate::filter::RowFilter;
 pub struct Layout {
     /// The dataset.
     pub dataset: Name,
+    /// What is done to the rows first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// Which rows count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<Condition>,
@@ -31,6 +39,7 @@ impl Layout {
     pub fn of(dataset: &DatasetDefinition) -> Self {
         Self {
             dataset: dataset.name.clone(),
+            steps: dataset.steps.clone(),
             filter: dataset.filter.clone(),
             keys: dataset.keys.clone(),
             measures: dataset.measures.clone(),
@@ -54,6 +63,9 @@ pub enum PlanError {
         /// Its type in the part.
         found: FieldType,
     },
+    /// A step whose operands are not of the types that it takes.
+    #[error("the step that makes {0} does not fit its operands")]
+    BadStep(Name),
     /// A condition's value that is not of its field's type.
     #[error("the value that {0} is compared with is not of its type")]
     BadValue(Name),
@@ -66,6 +78,7 @@ impl PlanError {
         match self {
             Self::MissingColumn(_) => "missing_column",
             Self::WrongType { .. } => "wrong_type",
+            Self::BadStep(_) => "bad_step",
             Self::BadValue(_) => "bad_value",
         }
     }
@@ -75,6 +88,8 @@ impl PlanError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AggregationPlan {
     layout: Layout,
+    steps: StepPlan,
+    part_columns: usize,
     key_columns: Vec<usize>,
     measure_columns: Vec<usize>,
     filter: RowFilter,
@@ -87,11 +102,16 @@ impl AggregationPlan {
     /// # Errors
     /// [`PlanError`] names the first column that does not fit.
     pub fn new(dataset: &DatasetDefinition, schema: &PartSchema) -> Result<Self, PlanError> {
+        let part_columns = schema.fields.len();
+        let (steps, schema) = StepPlan::new(&dataset.steps, schema)?;
+        let schema = &schema;
         let key = |key: &KeyField| find(schema, &key.field, key.field_type);
         let measure = |measure: &Measure| find(schema, &measure.field, measure.field_type);
         let filter = |measure: &Measure| RowFilter::new(&measure.filter, schema);
         Ok(Self {
             layout: Layout::of(dataset),
+            steps,
+            part_columns,
             key_columns: dataset.keys.iter().map(key).collect::<Result<_, _>>()?,
             measure_columns: dataset.measures.iter().map(measure).collect::<Result<_, _>>()?,
             filter: RowFilter::new(&dataset.filter, schema)?,
@@ -105,16 +125,28 @@ impl AggregationPlan {
         &self.layout
     }
 
-    /// Positions in the part of the key columns, in the layout's order.
+    /// Positions in the part, or behind it where a step makes them, of the key columns, in the layout's order.
     #[must_use]
     pub fn key_columns(&self) -> &[usize] {
         &self.key_columns
     }
 
-    /// Positions in the part of the measures' columns, in the layout's order.
+    /// Positions likewise of the measures' columns, in the layout's order.
     #[must_use]
     pub fn measure_columns(&self) -> &[usize] {
         &self.measure_columns
+    }
+
+    /// The rows that are grouped: a part's block after the steps.
+    ///
+    /// # Errors
+    /// [`PartialError::File`] when a step cannot be done for a row, so that the file is to be refused.
+    pub fn transform<'a>(&self, block: &'a Block) -> Result<Cow<'a, Block>, PartialError> {
+        if self.steps.is_empty() {
+            return Ok(Cow::Borrowed(block));
+        }
+        let wanted = self.columns();
+        self.steps.run(block, &wanted).map(Cow::Owned)
     }
 
     /// Which rows count.
@@ -138,6 +170,9 @@ impl AggregationPlan {
     pub fn columns(&self) -> Vec<usize> {
         let mut columns = [self.key_columns.as_slice(), &self.measure_columns].concat();
         columns.extend(self.filter_columns());
+        columns.extend(self.steps.columns());
+        // What the steps make is not in the part.
+        columns.retain(|column| *column < self.part_columns);
         columns.sort_unstable();
         columns.dedup();
         columns

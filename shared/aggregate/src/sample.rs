@@ -48,6 +48,8 @@ pub(crate) fn dataset(keys: Vec<KeyField>, measures: Vec<Measure>) -> DatasetDef
     DatasetDefinition {
         name: name("fees_by_day_and_school"),
         feed: Feed::Event(name("fees")),
+        steps: Vec::new(),
+        transformer: None,
         filter: Vec::new(),
         keys,
         measures,

@@ -4,7 +4,9 @@ use millrace_core::failure::Failure;
 use millrace_core::object_key;
 use millrace_core::row_error::RowCounts;
 use millrace_store::files::FileRecord;
-use millrace_table::{FileCheck, FileFormat, Header, Limits, PartSpec, Start};
+use millrace_table::{
+    CheckError, CheckSummary, FileCheck, FileFormat, Header, JsonCheck, Limits, PartSpec, Start,
+};
 
 use crate::ports::{ObjectSink, ObjectStore};
 
@@ -19,9 +21,39 @@ pub(crate) struct Checked {
 
 /// A chunk that is being checked, with its two outputs.
 pub(crate) struct ChunkCheck<'a> {
-    check: FileCheck,
+    check: Check,
     part: Output<'a>,
     row_errors: Output<'a>,
+}
+
+/// The check of either content.
+enum Check {
+    Csv(Box<FileCheck>),
+    JsonRows(Box<JsonCheck>),
+}
+
+impl Check {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), CheckError> {
+        match self {
+            Self::Csv(check) => check.push(bytes),
+            Self::JsonRows(check) => check.push(bytes),
+        }
+    }
+
+    fn finish(&mut self) -> Result<CheckSummary, CheckError> {
+        match self {
+            Self::Csv(check) => check.finish(),
+            Self::JsonRows(check) => check.finish(),
+        }
+    }
+
+    /// The bytes of the part and of the row errors that are ready.
+    fn take(&mut self) -> (Vec<u8>, Vec<u8>) {
+        match self {
+            Self::Csv(check) => (check.take_part_bytes(), check.take_row_error_bytes()),
+            Self::JsonRows(check) => (check.take_part_bytes(), check.take_row_error_bytes()),
+        }
+    }
 }
 
 /// An object that comes into being with its first bytes.
@@ -40,24 +72,53 @@ impl<'a> ChunkCheck<'a> {
         start: Start,
         chunk: u32,
     ) -> Result<Self, Failure> {
+        let spec = Some(part_spec(record));
+        let check = FileCheck::of_spec(format, header, start, Limits::default(), spec).map_err(defect)?;
+        Ok(Self::of(collections, record, Check::Csv(Box::new(check)), chunk))
+    }
+
+    /// The check of a batch's rows, which are always one chunk.
+    pub(crate) fn begin_rows(
+        collections: &'a dyn ObjectStore,
+        record: &FileRecord,
+        format: FileFormat<'_>,
+    ) -> Result<Self, Failure> {
+        let spec = Some(part_spec(record));
+        let check = JsonCheck::new(format, Limits::default(), spec).map_err(defect)?;
+        Ok(Self::of(collections, record, Check::JsonRows(Box::new(check)), 0))
+    }
+
+    fn of(collections: &'a dyn ObjectStore, record: &FileRecord, check: Check, chunk: u32) -> Self {
         let (kind, name) = (record.ingestion_type, &record.ingestion_name);
-        let spec = PartSpec {
-            kind,
-            name: name.clone(),
-            version: record.spec_version,
-        };
-        let check =
-            FileCheck::of_spec(format, header, start, Limits::default(), Some(spec)).map_err(defect)?;
         let output = |key: String| Output {
             store: collections,
             key,
             sink: None,
         };
-        Ok(Self {
+        Self {
             check,
             part: output(object_key::part(kind, name, record.file, chunk)),
             row_errors: output(object_key::row_errors(kind, name, record.file, chunk)),
-        })
+        }
+    }
+
+    /// Goes on with a member of an archive.
+    pub(crate) async fn begin_member(
+        &mut self,
+        format: FileFormat<'_>,
+        header: &Header,
+        name: &str,
+    ) -> Result<(), Failure> {
+        if let Check::Csv(check) = &mut self.check {
+            check.begin_member(format, header, name).map_err(defect)?;
+        }
+        self.drain().await
+    }
+
+    /// Gives the outputs up: nothing of them is to be seen.
+    pub(crate) async fn abort(self) {
+        self.part.abort().await;
+        self.row_errors.abort().await;
     }
 
     pub(crate) async fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -66,9 +127,8 @@ impl<'a> ChunkCheck<'a> {
     }
 
     async fn drain(&mut self) -> Result<(), Failure> {
-        let part = self.check.take_part_bytes();
+        let (part, row_errors) = self.check.take();
         self.part.write(part).await?;
-        let row_errors = self.check.take_row_error_bytes();
         self.row_errors.write(row_errors).await
     }
 
@@ -86,6 +146,14 @@ impl<'a> ChunkCheck<'a> {
     }
 }
 
+fn part_spec(record: &FileRecord) -> PartSpec {
+    PartSpec {
+        kind: record.ingestion_type,
+        name: record.ingestion_name.clone(),
+        version: record.spec_version,
+    }
+}
+
 impl Output<'_> {
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         if bytes.is_empty() {
@@ -97,6 +165,12 @@ impl Output<'_> {
         match &mut self.sink {
             Some(sink) => sink.write(bytes).await,
             None => Ok(()),
+        }
+    }
+
+    async fn abort(self) {
+        if let Some(sink) = self.sink {
+            sink.abort().await;
         }
     }
 

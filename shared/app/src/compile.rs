@@ -3,9 +3,10 @@
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_core::source::SourceDefinition;
+use millrace_core::step::TransformerDefinition;
 use millrace_spec::{
     Catalogue, MAX_LISTED_EVENTS, References, SpecErrors, check_dataset, check_dimension, check_event,
-    check_source, references, retired_need, unknown_target,
+    check_source, check_transformer, references, retired_need, transformed_event, unknown_target,
 };
 use millrace_store::Store;
 use millrace_store::specs::Definition;
@@ -57,13 +58,18 @@ async fn compile_whatever_is_there(
         SpecKind::Dimension => Definition::Dimension(check_dimension(body)?),
         SpecKind::Event => Definition::Event(check_event(body)?),
         SpecKind::Source => Definition::Source(Box::new(compile_source(store, body).await?)),
+        SpecKind::Transformer => {
+            let names: Vec<&str> = transformed_event(body).into_iter().collect();
+            let events: Vec<EventDefinition> = store.list_definitions(SpecKind::Event, &names).await?;
+            Definition::Transformer(check_transformer(body, events.first())?)
+        }
         SpecKind::Dataset => {
             let mut catalogue = match references(body) {
                 Some(references) => load_catalogue(store, &references).await?,
                 None => Catalogue::default(),
             };
             others.iter().for_each(|other| add(&mut catalogue, other));
-            Definition::Dataset(check_dataset(body, &catalogue)?)
+            Definition::Dataset(Box::new(check_dataset(body, &catalogue)?))
         }
     })
 }
@@ -87,10 +93,10 @@ fn add(catalogue: &mut Catalogue, other: &Definition) {
         }
         Definition::Dataset(dataset) => {
             if catalogue.datasets.iter().all(|there| there.name != dataset.name) {
-                catalogue.datasets.push(dataset.clone());
+                catalogue.datasets.push((**dataset).clone());
             }
         }
-        Definition::Source(_) => {}
+        Definition::Source(_) | Definition::Transformer(_) => {}
     }
 }
 
@@ -108,6 +114,9 @@ async fn compile_source(store: &Store, body: &Value) -> Result<SourceDefinition,
 }
 
 async fn load_catalogue(store: &Store, references: &References) -> Result<Catalogue, Failure> {
+    let named: Vec<&str> = references.transformer.iter().map(String::as_str).collect();
+    let transformers: Vec<TransformerDefinition> =
+        store.list_definitions(SpecKind::Transformer, &named).await?;
     let named: Vec<&str> = references.dataset.iter().map(String::as_str).collect();
     let datasets: Vec<DatasetDefinition> = store.list_definitions(SpecKind::Dataset, &named).await?;
     let joins = datasets.iter().filter_map(|dataset| dataset.join.as_ref());
@@ -117,20 +126,22 @@ async fn load_catalogue(store: &Store, references: &References) -> Result<Catalo
     let own = dimensions
         .iter()
         .find(|dimension| Some(dimension.name.as_str()) == references.dimension.as_deref());
-    let found = match (&references.event, &references.dataset) {
-        (Some(event), _) => vec![event.clone()],
-        (None, Some(_)) => Vec::new(),
+    let is_fed = references.dataset.is_some() || references.transformer.is_some();
+    let found = match &references.event {
+        Some(event) => vec![event.clone()],
+        None if is_fed => Vec::new(),
         // One more than a message lists, so that it can say that there are more.
-        (None, None) => store.find_events(&references.columns(own), LISTED).await?,
+        None => store.find_events(&references.columns(own), LISTED).await?,
     };
     let names: Vec<&str> = found.iter().map(String::as_str).collect();
     let events: Vec<EventDefinition> = store.list_definitions(SpecKind::Event, &names).await?;
-    let other_events = match names.is_empty() && references.dataset.is_none() {
+    let other_events = match names.is_empty() && !is_fed {
         true => store.find_events(&[], LISTED).await?,
         false => Vec::new(),
     };
     Ok(Catalogue {
         events,
+        transformers,
         datasets,
         dimensions,
         other_events,

@@ -73,6 +73,9 @@ async fn send_contributions(
 ) -> Result<(), Failure> {
     match definition {
         Definition::Dataset(dataset) => send_dataset(ports.sender, &dataset.name, delay_seconds).await,
-        Definition::Dimension(_) | Definition::Event(_) | Definition::Source(_) => Ok(()),
+        Definition::Dimension(_)
+        | Definition::Event(_)
+        | Definition::Source(_)
+        | Definition::Transformer(_) => Ok(()),
     }
 }

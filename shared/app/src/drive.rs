@@ -32,7 +32,7 @@ pub async fn drive_file(
                 Queue::Perf,
                 to_body(&Envelope::new(PerfMessage::LoadDimension { file }))?,
             ),
-            (OpenStep::Apply(dataset), SpecKind::Event | SpecKind::Dataset | SpecKind::Source) => (
+            (OpenStep::Apply(dataset), _) => (
                 Queue::Perf,
                 to_body(&Envelope::new(PerfMessage::Aggregate { file, dataset }))?,
             ),

@@ -279,7 +279,7 @@ pub async fn explain_lines(
         let behind = if part == position.part { position.record } else { 0 };
         let bytes = read_all(collections, key).await?;
         let (reader, plan) = opened.open(bytes.as_slice()).await?;
-        if let Some(record) = page.add_part(reader, plan, &keys, behind)? {
+        if let Some(record) = page.add_part(reader, &plan, &keys, behind)? {
             return Ok(page.ends(share.file, Some(format!("{part}-{record}"))));
         }
     }
@@ -305,7 +305,7 @@ impl Page {
     fn add_part(
         &mut self,
         mut reader: PartReader<impl Read>,
-        plan: AggregationPlan,
+        plan: &AggregationPlan,
         keys: &BTreeSet<CellKey>,
         behind: u64,
     ) -> Result<Option<u64>, Failure> {
@@ -313,18 +313,21 @@ impl Page {
             keys: plan.key_columns().to_vec(),
             measures: plan.measure_columns().to_vec(),
         };
-        let mut tracer = RowTracer::new(plan, keys);
+        let mut tracer = RowTracer::new(plan.clone(), keys);
         while let Some(block) = reader.next_block().map_err(defect)? {
             let Some(last) = block.records.last().copied().filter(|last| *last > behind) else {
                 continue;
             };
             self.scanned_rows += block.rows() as u64;
+            let block = plan.transform(&block).map_err(foreign)?;
             for traced in tracer.trace(&block).map_err(foreign)? {
                 let record = block.records[traced.row];
                 if record <= behind {
                     continue;
                 }
-                if self.lines.len() == self.limit {
+                // A record that was made into several rows stays on one page.
+                let is_next = self.lines.last().is_none_or(|line| line.record != record);
+                if self.lines.len() >= self.limit && is_next {
                     return Ok(Some(record - 1));
                 }
                 self.lines.push(columns.line(&block, traced.row, &traced.counts)?);

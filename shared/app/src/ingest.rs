@@ -3,21 +3,24 @@
 //! Parts are written under keys that follow from file version and chunk, with bytes that follow from the object: a
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
-use millrace_core::csv::{CsvFormat, Encoding};
-use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
+mod archive;
+mod object;
+
+use millrace_core::facts::ContentFormat;
 use millrace_core::failure::Failure;
-use millrace_core::field::Field;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
-use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, Planner};
-use sha2::{Digest as _, Sha256};
+use millrace_table::{FileFormat, Header, Limits, Planner};
 
+use self::archive::check_archive;
+use self::object::{Object, Stopped};
 use crate::chunk_check::{Checked, ChunkCheck};
+use crate::format::{SpecFormat, load_format};
 use crate::outbox::{send_outbox, send_reminder, to_body};
-use crate::ports::{MessageSender, ObjectStore, ObjectStream};
+use crate::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use crate::upload::UPLOAD_VALID_SECONDS;
 use crate::{Disposition, Handled};
 
@@ -35,11 +38,13 @@ pub struct IngestPorts<'a> {
     /// The database.
     pub store: &'a Store,
     /// Where objects arrive.
-    pub landing: &'a dyn ObjectStore,
+    pub landing: &'a dyn ObjectReader,
     /// Where parts and row errors go.
     pub collections: &'a dyn ObjectStore,
     /// The queues.
     pub sender: &'a dyn MessageSender,
+    /// Clock and chance.
+    pub surroundings: &'a dyn Surroundings,
     /// Objects above this size are split into chunks of about this size.
     pub chunk_bytes: u64,
     /// When a reminder looks at the outbox.
@@ -58,8 +63,11 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let Some(size_bytes) = ports.landing.size(&record.landing_key()).await? else {
-        return end_upload(ports, file).await;
+    let Some(size_bytes) = ports.landing.size_at(&record.landing_object()).await? else {
+        return match record.is_dropped() {
+            true => refuse(ports, file, &gone()).await,
+            false => end_upload(ports, file).await,
+        };
     };
     // A plan that is made again makes the same chunks, whatever the setting has become.
     let chunk_bytes = ports
@@ -73,21 +81,44 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
-    let (fields, csv) = load_format(ports.store, &record).await?;
-    let format = FileFormat {
-        fields: &fields,
-        csv: &csv,
-    };
-    let mut object = Object::open(ports.landing, &record.landing_key()).await?;
-    let header = match object.read_header(format).await? {
-        Ok(header) => header,
-        Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
-    };
+    let checked = check_object(ports, &record, size_bytes, chunk_bytes).await;
+    handled(ports, file, checked).await
+}
+
+/// What becomes of a file whose object was, or was not, read to its end.
+async fn handled(
+    ports: &IngestPorts<'_>,
+    file: FileVersion,
+    checked: Result<Disposition, Stopped>,
+) -> Handled {
+    match checked {
+        Ok(disposition) => Ok(disposition),
+        Err(Stopped::Refused(error)) => refuse(ports, file, &error).await,
+        Err(Stopped::Failed(failure)) => Err(failure),
+    }
+}
+
+async fn check_object(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    size_bytes: u64,
+    chunk_bytes: u64,
+) -> Result<Disposition, Stopped> {
+    let spec = format_of(ports.store, record).await?;
+    let format = spec.as_file_format();
+    let mut object = Object::open(ports.landing, &record.landing_object()).await?;
+    if record.content_format == ContentFormat::JsonRows {
+        return check_rows(ports, record, format, object).await;
+    }
+    if object.is_archive().await? {
+        return check_archive(ports, record, format, object, size_bytes).await;
+    }
+    let header = object.read_header(format).await?;
     // What has to be decoded cannot be read in ranges: it goes through in one piece, in as little memory.
     if size_bytes <= chunk_bytes || !object.is_plain() {
-        check_whole(ports, &record, format, &header, object).await
+        check_whole(ports, record, format, &header, object).await
     } else {
-        plan(ports, file, &header, object, chunk_bytes).await
+        plan(ports, record.file, &header, object, chunk_bytes).await
     }
 }
 
@@ -111,6 +142,13 @@ async fn end_upload(ports: &IngestPorts<'_>, file: FileVersion) -> Handled {
     Ok(Disposition::Done)
 }
 
+/// A dropped object that is not there as its event told.
+fn gone() -> FileError {
+    let message =
+        "the object was written again, or removed, before it was read; a later write has an event of its own";
+    FileError::of_file(Rule::ObjectGone, message)
+}
+
 /// Validates a range of a large object.
 ///
 /// # Errors
@@ -123,31 +161,29 @@ pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: C
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
-    let (fields, csv) = load_format(ports.store, &record).await?;
-    let format = FileFormat {
-        fields: &fields,
-        csv: &csv,
-    };
-    let mut beginning = Object::open(ports.landing, &record.landing_key()).await?;
-    let header = match beginning.read_header(format).await? {
-        Ok(header) => header,
-        Err(errors) => return refuse(ports, file, &errors.into_file_error()).await,
-    };
-    let key = record.landing_key();
-    let mut stream = ports.landing.open(&key, range.start, Some(range.end)).await?;
-    let mut chunk = ChunkCheck::begin(
-        ports.collections,
-        &record,
-        format,
-        &header,
-        range.into(),
-        range.chunk,
-    )?;
+    let checked = check_range(ports, &record, range).await;
+    handled(ports, file, checked).await
+}
+
+async fn check_range(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    range: ChunkRange,
+) -> Result<Disposition, Stopped> {
+    let spec = format_of(ports.store, record).await?;
+    let format = spec.as_file_format();
+    let object = record.landing_object();
+    let mut beginning = Object::open(ports.landing, &object).await?;
+    let header = beginning.read_header(format).await?;
+    let end = Some(range.end);
+    let mut stream = ports.landing.open_at(&object, range.start, end).await?;
+    let (start, number) = (range.into(), range.chunk);
+    let mut chunk = ChunkCheck::begin(ports.collections, record, format, &header, start, number)?;
     while let Some(bytes) = stream.next().await? {
         chunk.push(&bytes).await?;
     }
     let checked = chunk.finish().await?;
-    register(ports, file, range.chunk, &checked, None).await
+    Ok(register(ports, record.file, number, &checked, None).await?)
 }
 
 async fn check_whole(
@@ -156,11 +192,35 @@ async fn check_whole(
     format: FileFormat<'_>,
     header: &Header,
     mut object: Object,
-) -> Handled {
+) -> Result<Disposition, Stopped> {
     let mut chunk = ChunkCheck::begin(ports.collections, record, format, header, header.start(), 0)?;
     while let Some(bytes) = object.next_record_bytes(header).await? {
         chunk.push(&bytes).await?;
     }
+    Ok(finish_whole(ports, record, chunk, object).await?)
+}
+
+/// Validates a batch: a line a row, in one piece.
+async fn check_rows(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    format: FileFormat<'_>,
+    mut object: Object,
+) -> Result<Disposition, Stopped> {
+    let mut chunk = ChunkCheck::begin_rows(ports.collections, record, format)?;
+    while let Some(bytes) = object.next_bytes().await? {
+        chunk.push(&bytes).await?;
+    }
+    Ok(finish_whole(ports, record, chunk, object).await?)
+}
+
+/// Registers the only chunk of an object that was read to its end.
+async fn finish_whole(
+    ports: &IngestPorts<'_>,
+    record: &FileRecord,
+    chunk: ChunkCheck<'_>,
+    mut object: Object,
+) -> Handled {
     let checked = chunk.finish().await?;
     let sha256 = object.sha256();
     let whole = WholeFile {
@@ -178,7 +238,7 @@ async fn plan(
     header: &Header,
     mut object: Object,
     chunk_bytes: u64,
-) -> Handled {
+) -> Result<Disposition, Stopped> {
     let mut planner = Planner::new(chunk_bytes, header, &Limits::default());
     while let Some(bytes) = object.next_record_bytes(header).await? {
         for range in planner.push(&bytes) {
@@ -239,138 +299,12 @@ async fn register(
     Ok(Disposition::Done)
 }
 
-/// The fields and the format of the files of a record's spec.
-async fn load_format(store: &Store, record: &FileRecord) -> Result<(Vec<Field>, CsvFormat), Failure> {
-    let (kind, name, version) = (
-        record.ingestion_type,
-        record.ingestion_name.as_str(),
-        Some(record.spec_version),
-    );
-    let format = match kind {
-        SpecKind::Dimension => {
-            let definition: Option<DimensionDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| (definition.fields, definition.csv))
-        }
-        SpecKind::Event => {
-            let definition: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
-            definition.map(|definition| (definition.fields, definition.csv))
-        }
-        SpecKind::Dataset | SpecKind::Source => None,
-    };
-    let missing = || {
-        Failure::invalid(
-            "ingest.load_format",
-            format!("{} {name} takes no files", kind.as_str()),
-        )
-    };
-    format.ok_or_else(missing)
-}
-
-/// An object that is read from its beginning, hashed as it came and decoded on the way.
-struct Object {
-    stream: Box<dyn ObjectStream>,
-    hash: Sha256,
-    size_bytes: u64,
-    decoder: Option<Decoder>,
-    /// What was read for the header, decoded.
-    beginning: Vec<u8>,
-    header_is_passed: bool,
-    is_over: bool,
-}
-
-impl Object {
-    async fn open(landing: &dyn ObjectStore, key: &str) -> Result<Self, Failure> {
-        let stream = landing.open(key, 0, None).await?;
-        Ok(Self {
-            stream,
-            hash: Sha256::new(),
-            size_bytes: 0,
-            decoder: None,
-            beginning: Vec::new(),
-            header_is_passed: false,
-            is_over: false,
-        })
-    }
-
-    /// Whether offsets in what is read are those of the object.
-    fn is_plain(&self) -> bool {
-        self.decoder.as_ref().is_none_or(Decoder::is_plain)
-    }
-
-    async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let bytes = self.stream.next().await?;
-        if let Some(bytes) = &bytes {
-            self.hash.update(bytes);
-            self.size_bytes += bytes.len() as u64;
-        }
-        Ok(bytes)
-    }
-
-    /// The next bytes, decoded.
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        if self.is_over {
-            return Ok(None);
-        }
-        let bytes = self.next_bytes().await?;
-        self.is_over = bytes.is_none();
-        Ok(match (bytes, &mut self.decoder) {
-            (Some(bytes), Some(decoder)) => Some(decoder.decode(bytes)),
-            (None, Some(decoder)) => Some(decoder.finish()).filter(|rest| !rest.is_empty()),
-            (bytes, None) => bytes,
-        })
-    }
-
-    /// Reads as much as tells the encoding, and the decoder for it.
-    async fn begin_decoding(&mut self, declared: Encoding) -> Result<(), Failure> {
-        let mut beginning = Vec::new();
-        while beginning.len() < Decoder::MARK_BYTES {
-            match self.next_bytes().await? {
-                Some(bytes) => beginning.extend(bytes),
-                None => break,
-            }
-        }
-        let mut decoder = Decoder::begin(&beginning, declared);
-        self.beginning = decoder.decode(beginning);
-        self.decoder = Some(decoder);
-        Ok(())
-    }
-
-    async fn read_header(&mut self, format: FileFormat<'_>) -> Result<Result<Header, HeaderErrors>, Failure> {
-        let limits = Limits::default();
-        self.begin_decoding(format.csv.encoding).await?;
-        let mut extent = Extent::Prefix;
-        loop {
-            match Header::read(&self.beginning, extent, format, &limits) {
-                Ok(HeaderRead::Done(header)) => return Ok(Ok(header)),
-                Ok(HeaderRead::NeedMore) if extent == Extent::Prefix => {}
-                Ok(HeaderRead::NeedMore) => {
-                    return Ok(Err(
-                        FileError::of_file(Rule::EmptyFile, "the file is empty").into()
-                    ));
-                }
-                Err(errors) => return Ok(Err(errors)),
-            }
-            match self.next().await? {
-                Some(more) => self.beginning.extend(more),
-                None => extent = Extent::Whole,
-            }
-        }
-    }
-
-    /// The next bytes behind the header.
-    async fn next_record_bytes(&mut self, header: &Header) -> Result<Option<Vec<u8>>, Failure> {
-        if !self.header_is_passed {
-            self.header_is_passed = true;
-            let used = usize::try_from(header.bytes_used)
-                .unwrap_or(usize::MAX)
-                .min(self.beginning.len());
-            return Ok(Some(std::mem::take(&mut self.beginning).split_off(used)));
-        }
-        self.next().await
-    }
-
-    fn sha256(&mut self) -> String {
-        let digest = std::mem::take(&mut self.hash).finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+/// The format of the files of a record's spec.
+async fn format_of(store: &Store, record: &FileRecord) -> Result<SpecFormat, Failure> {
+    let (kind, name) = (record.ingestion_type, record.ingestion_name.as_str());
+    let format = load_format(store, kind, name, Some(record.spec_version)).await?;
+    format.ok_or_else(|| {
+        let why = format!("{} {name} takes no files", kind.as_str());
+        Failure::invalid("ingest.load_format", why)
+    })
 }

@@ -7,7 +7,9 @@
 //! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
 //! and `create`, or by `import`, and go on by `life`, where the feature `specs` is on.
 
+pub mod arrive;
 pub mod authenticate;
+pub mod batch;
 mod chunk_check;
 #[cfg(feature = "specs")]
 pub mod compile;
@@ -20,6 +22,7 @@ pub mod drive;
 pub mod explain;
 pub mod fetch;
 pub mod figures;
+pub mod format;
 #[cfg(feature = "specs")]
 pub mod import;
 pub mod ingest;
@@ -30,6 +33,7 @@ pub mod outbox;
 mod partials;
 mod parts;
 pub mod ports;
+pub mod reconcile;
 pub mod render_document;
 pub mod row_errors;
 pub mod sources;

@@ -5,7 +5,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
 use millrace_spec::compare::{
     Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
-    is_additive, stored_dataset, stored_dimension,
+    compare_transformers, is_additive, stored_dataset, stored_dimension,
 };
 use millrace_spec::wrong_name;
 use millrace_store::Store;
@@ -172,6 +172,7 @@ fn compare(from: &Stored, to: &Definition, body: &Value) -> Result<Vec<Differenc
         (Definition::Event(from), Definition::Event(to)) => compare_events(from, to),
         (Definition::Dataset(from), Definition::Dataset(to)) => compare_datasets(from, to),
         (Definition::Source(from), Definition::Source(to)) => compare_sources(from, to),
+        (Definition::Transformer(from), Definition::Transformer(to)) => compare_transformers(from, to),
         _ => return Err(invalid(&"specs of two kinds are compared")),
     };
     compare_bodies(&from.record.body, body, &mut differences);
@@ -184,7 +185,9 @@ fn stored(from: &Definition, to: Definition) -> Definition {
         (Definition::Dimension(from), Definition::Dimension(to)) => {
             Definition::Dimension(stored_dimension(from, to))
         }
-        (Definition::Dataset(from), Definition::Dataset(to)) => Definition::Dataset(stored_dataset(from, to)),
+        (Definition::Dataset(from), Definition::Dataset(to)) => {
+            Definition::Dataset(Box::new(stored_dataset(from, *to)))
+        }
         (_, to) => to,
     }
 }

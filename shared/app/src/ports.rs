@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use millrace_core::failure::Failure;
 use millrace_core::message::Queue;
+use millrace_core::object_key::ObjectAt;
 use millrace_source::{Access, FetchProblem};
 
 /// A bucket.
@@ -16,6 +17,22 @@ pub trait ObjectStore: Send + Sync {
 
     /// Starts an object; nothing is to be seen of it until it is finished.
     async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure>;
+}
+
+/// Reads a bucket's objects as one write left them: where an object is written again, the bytes are those of that write,
+/// or none.
+#[async_trait]
+pub trait ObjectReader: Send + Sync {
+    /// Size of an object in bytes; none when it is not there, or not as that write left it.
+    async fn size_at(&self, object: &ObjectAt) -> Result<Option<u64>, Failure>;
+
+    /// Opens an object, from an offset to an end (exclusive) or to its own.
+    async fn open_at(
+        &self,
+        object: &ObjectAt,
+        start: u64,
+        end: Option<u64>,
+    ) -> Result<Box<dyn ObjectStream>, Failure>;
 }
 
 /// The bytes of an object, a piece at a time.

@@ -4,7 +4,8 @@ use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::page::Page;
 use millrace_store::Store;
-use millrace_table::{RejectedRow, read_rejected};
+pub use millrace_table::RejectedRow;
+use millrace_table::read_rejected;
 
 use crate::ports::ObjectStore;
 

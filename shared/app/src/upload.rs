@@ -6,7 +6,7 @@ use millrace_core::failure::Failure;
 use millrace_core::ids::FileId;
 use millrace_core::object_key;
 use millrace_store::Store;
-use millrace_store::files::{BeginVersion, NewVersion, RegisteredVersion};
+use millrace_store::files::{BeginVersion, Handling, NewVersion, RegisteredVersion};
 
 use crate::outbox::send_outbox;
 use crate::ports::{MessageSender, ObjectStore, PresignedUpload, Surroundings, UploadSigner, write_all};
@@ -29,6 +29,13 @@ pub struct UploadRequest<'a> {
     pub client_id: &'a str,
     /// The idempotency key and the hash of the request.
     pub idempotency: Option<(&'a str, &'a str)>,
+    /// How its object is to be read.
+    pub handling: Handling,
+}
+
+/// An id for a file that is not there yet.
+pub fn new_file_id(surroundings: &dyn Surroundings) -> FileId {
+    FileId::from_time_and_random(surroundings.now_ms(), surroundings.random_bytes())
 }
 
 /// Registers a version.
@@ -40,7 +47,7 @@ pub async fn begin_version(
     surroundings: &dyn Surroundings,
     request: &UploadRequest<'_>,
 ) -> Result<BeginVersion, Failure> {
-    let new_file_id = FileId::from_time_and_random(surroundings.now_ms(), surroundings.random_bytes());
+    let new_file_id = new_file_id(surroundings);
     let version = NewVersion {
         spec: request.spec,
         file_name: request.file_name,
@@ -49,6 +56,7 @@ pub async fn begin_version(
         new_file_id,
         client_id: request.client_id,
         idempotency: request.idempotency,
+        handling: request.handling,
     };
     store.begin_version(&version).await
 }
@@ -97,6 +105,7 @@ pub async fn delete_file(
         file_id: Some(file_id),
         client_id,
         idempotency,
+        handling: Handling::default(),
     };
     let begun = begin_version(store, surroundings, &request).await?;
     if let BeginVersion::Created(version) | BeginVersion::Replayed(version) = &begun {

@@ -1,17 +1,15 @@
 //! Buckets: streaming reads, writes in bounded memory, addresses for uploads and downloads.
 
-use std::time::{Duration, SystemTime};
+mod sign;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use millrace_app::ports::{
-    DownloadSigner, ObjectSink, ObjectStore, ObjectStream, PresignedUpload, UploadSigner,
-};
+use millrace_app::ports::{ObjectReader, ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::object_key::ObjectAt;
 use tokio::sync::OnceCell;
 
 use crate::Connection;
@@ -61,24 +59,32 @@ impl Bucket {
 }
 
 #[async_trait]
-impl ObjectStore for Bucket {
-    async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
+impl ObjectReader for Bucket {
+    async fn size_at(&self, object: &ObjectAt) -> Result<Option<u64>, Failure> {
         let answer = self
             .client()
             .await
             .head_object()
             .bucket(&self.name)
-            .key(key)
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .set_if_match(only_these_bytes(object))
             .send()
             .await;
         match answer.map_err(|error| map("s3.head_object", error)) {
             Ok(head) => Ok(Some(u64::try_from(head.content_length.unwrap_or(0)).unwrap_or(0))),
-            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+            // Not there, or another write's.
+            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Conflict) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+    async fn open_at(
+        &self,
+        object: &ObjectAt,
+        start: u64,
+        end: Option<u64>,
+    ) -> Result<Box<dyn ObjectStream>, Failure> {
         if end.is_some_and(|end| end <= start) {
             return Ok(Box::new(Body(ByteStream::default())));
         }
@@ -92,10 +98,23 @@ impl ObjectStore for Bucket {
             .await
             .get_object()
             .bucket(&self.name)
-            .key(key)
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .set_if_match(only_these_bytes(object))
             .set_range(range);
         let answer = call.send().await.map_err(|error| map("s3.get_object", error))?;
         Ok(Box::new(Body(answer.body)))
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Bucket {
+    async fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
+        self.size_at(&key.to_owned().into()).await
+    }
+
+    async fn open(&self, key: &str, start: u64, end: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+        self.open_at(&key.to_owned().into(), start, end).await
     }
 
     async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
@@ -110,92 +129,10 @@ impl ObjectStore for Bucket {
     }
 }
 
-#[async_trait]
-impl UploadSigner for Bucket {
-    async fn sign_upload(&self, key: &str, valid_seconds: u32) -> Result<PresignedUpload, Failure> {
-        const OPERATION: &str = "s3.presign_put_object";
-        let valid = Duration::from_secs(u64::from(valid_seconds));
-        let config = PresigningConfig::expires_in(valid)
-            .map_err(|error| Failure::new(FailureKind::Invalid, OPERATION, error))?;
-        // One object, once: whoever has the address cannot replace what was sent.
-        let call = self
-            .client()
-            .await
-            .put_object()
-            .bucket(&self.name)
-            .key(key)
-            .if_none_match("*");
-        let request = call
-            .presigned(config)
-            .await
-            .map_err(|error| map(OPERATION, error))?;
-        let headers = request
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Ok(PresignedUpload {
-            url: request.uri().to_owned(),
-            headers,
-            expires_at: now_seconds() + i64::from(valid_seconds),
-        })
-    }
-}
-
-#[async_trait]
-impl DownloadSigner for Bucket {
-    async fn sign_download(
-        &self,
-        key: &str,
-        file_name: &str,
-        media_type: &str,
-        valid_seconds: u32,
-    ) -> Result<String, Failure> {
-        const OPERATION: &str = "s3.presign_get_object";
-        let valid = Duration::from_secs(u64::from(valid_seconds));
-        let config = PresigningConfig::expires_in(valid)
-            .map_err(|error| Failure::new(FailureKind::Invalid, OPERATION, error))?;
-        let call = self
-            .client()
-            .await
-            .get_object()
-            .bucket(&self.name)
-            .key(key)
-            .response_content_disposition(attachment(file_name))
-            .response_content_type(media_type);
-        let request = call
-            .presigned(config)
-            .await
-            .map_err(|error| map(OPERATION, error))?;
-        Ok(request.uri().to_owned())
-    }
-}
-
-/// A `Content-Disposition` (RFC 6266): the name in ASCII for old readers, and as it is.
-fn attachment(file_name: &str) -> String {
-    let is_plain = |character: &char| character.is_ascii_alphanumeric() || " .-_".contains(*character);
-    let ascii: String = file_name
-        .chars()
-        .map(|character| if is_plain(&character) { character } else { '_' })
-        .collect();
-    let mut encoded = String::new();
-    for byte in file_name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a signature is made of the clock's time, inside the SDK as well"
-)]
-fn now_seconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+/// What a read asks of the bytes, where no version says which they are.
+fn only_these_bytes(object: &ObjectAt) -> Option<String> {
+    let etag = object.etag.as_deref().filter(|_| object.version.is_none())?;
+    Some(format!("\"{}\"", etag.trim_matches('"')))
 }
 
 struct Body(ByteStream);
@@ -347,13 +284,19 @@ impl ObjectSink for Upload {
 
 #[cfg(test)]
 mod tests {
-    use super::attachment;
+    use millrace_core::object_key::ObjectAt;
+
+    use super::only_these_bytes;
 
     #[test]
-    fn a_file_name_stays_one_whatever_it_holds() {
-        assert_eq!(
-            attachment("Präsenz \"2023\"\r\n.pdf"),
-            "attachment; filename=\"Pr_senz _2023___.pdf\"; filename*=UTF-8''Pr%C3%A4senz%20%222023%22%0D%0A.pdf"
-        );
+    fn bytes_are_asked_for_by_their_tag_where_no_version_says_which() {
+        let mut object = ObjectAt::from("k".to_owned());
+        assert_eq!(only_these_bytes(&object), None);
+        for etag in ["e1", "\"e1\""] {
+            object.etag = Some(etag.to_owned());
+            assert_eq!(only_these_bytes(&object).as_deref(), Some("\"e1\""));
+        }
+        object.version = Some("v".to_owned());
+        assert_eq!(only_these_bytes(&object), None);
     }
 }

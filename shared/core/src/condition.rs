@@ -102,6 +102,54 @@ pub enum Literal {
     Timestamp(i64),
 }
 
+impl Literal {
+    /// Its type.
+    #[must_use]
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Self::Text(_) => FieldType::Text,
+            Self::Integer(_) => FieldType::Integer,
+            Self::Decimal(_) => FieldType::Decimal,
+            Self::Boolean(_) => FieldType::Boolean,
+            Self::Date(_) => FieldType::Date,
+            Self::Timestamp(_) => FieldType::Timestamp,
+        }
+    }
+
+    /// The whole number, if it is one.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number as a decimal, if it is one.
+    #[must_use]
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Self::Integer(value) => Some(Decimal::from(*value)),
+            Self::Decimal(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Reads a value of a type: dates are `YYYY-MM-DD`, instants RFC 3339, the rest as in files.
+    #[must_use]
+    pub fn parse(field_type: FieldType, text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        match field_type {
+            FieldType::Text => Some(Self::Text(text.to_owned())),
+            FieldType::Integer => value::integer(bytes).map(Self::Integer),
+            FieldType::Decimal => value::decimal(bytes).map(Self::Decimal),
+            FieldType::Boolean => value::boolean(bytes).map(Self::Boolean),
+            FieldType::Date => value::date(bytes, DateFormat::YearMonthDay).map(Self::Date),
+            FieldType::Timestamp => value::timestamp(bytes).map(Self::Timestamp),
+        }
+    }
+}
+
 /// A condition on one field; a row without a value does not meet it, whatever the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
@@ -119,15 +167,7 @@ impl Condition {
     /// The value, typed; none when it is not of the field's type.
     #[must_use]
     pub fn literal(&self) -> Option<Literal> {
-        let bytes = self.value.as_bytes();
-        match self.field_type {
-            FieldType::Text => Some(Literal::Text(self.value.clone())),
-            FieldType::Integer => value::integer(bytes).map(Literal::Integer),
-            FieldType::Decimal => value::decimal(bytes).map(Literal::Decimal),
-            FieldType::Boolean => value::boolean(bytes).map(Literal::Boolean),
-            FieldType::Date => value::date(bytes, DateFormat::YearMonthDay).map(Literal::Date),
-            FieldType::Timestamp => value::timestamp(bytes).map(Literal::Timestamp),
-        }
+        Literal::parse(self.field_type, &self.value)
     }
 }
 

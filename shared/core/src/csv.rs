@@ -25,6 +25,9 @@ pub struct CsvFormat {
     /// Columns that no field names.
     #[serde(skip_serializing_if = "is_default")]
     pub unknown_columns: UnknownColumns,
+    /// What a rejected row does to the rest of its file, where the file itself does not say.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_error: OnError,
 }
 
 impl CsvFormat {
@@ -36,6 +39,7 @@ impl CsvFormat {
         null_values: Vec::new(),
         short_rows: ShortRows::Reject,
         unknown_columns: UnknownColumns::Refuse,
+        on_error: OnError::Partial,
     };
 
     /// Whether it is the default.
@@ -126,6 +130,36 @@ pub enum UnknownColumns {
     Refuse,
     /// They are read over, whatever they hold.
     Ignore,
+}
+
+/// What a rejected row does to the rest of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// Nothing: the kept rows count.
+    #[default]
+    Partial,
+    /// The file is refused, and nothing of it counts.
+    RejectAll,
+}
+
+impl OnError {
+    /// The choice as callers, specs and the tracker write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Partial => "partial",
+            Self::RejectAll => "reject_all",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Partial, Self::RejectAll]
+            .into_iter()
+            .find(|choice| choice.as_str() == text)
+    }
 }
 
 /// The characters between which a file without a declared delimiter is told apart, in the order of preference.

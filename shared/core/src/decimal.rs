@@ -119,6 +119,30 @@ impl Decimal {
         })
     }
 
+    /// The exact product.
+    ///
+    /// # Errors
+    /// [`DecimalError::Overflow`] when it needs more than 38 digits or [`Self::MAX_SCALE`] places.
+    pub fn checked_mul(self, other: Self) -> Result<Self, DecimalError> {
+        let units = self
+            .units
+            .checked_mul(other.units)
+            .ok_or(DecimalError::Overflow)?;
+        let scale = self.scale + other.scale;
+        if units == 0 {
+            return Ok(Self::ZERO);
+        }
+        let (mut units, mut scale) = (units, scale);
+        while scale > 0 && units % 10 == 0 {
+            units /= 10;
+            scale -= 1;
+        }
+        if scale > Self::MAX_SCALE {
+            return Err(DecimalError::Overflow);
+        }
+        Self::new(units, scale)
+    }
+
     /// The number with its sign turned.
     #[must_use]
     pub fn negated(self) -> Self {

@@ -7,6 +7,7 @@ use crate::condition::Condition;
 use crate::csv::CsvFormat;
 use crate::field::{Field, FieldType};
 use crate::name::Name;
+use crate::step::Step;
 
 /// The kinds of spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,9 +21,20 @@ pub enum SpecKind {
     Dataset,
     /// An external source of files.
     Source,
+    /// A plan over an event's rows.
+    Transformer,
 }
 
 impl SpecKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [
+        Self::Dimension,
+        Self::Event,
+        Self::Dataset,
+        Self::Source,
+        Self::Transformer,
+    ];
+
     /// The kind as it is written in routes, tables and keys.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -31,15 +43,14 @@ impl SpecKind {
             Self::Event => "event",
             Self::Dataset => "dataset",
             Self::Source => "source",
+            Self::Transformer => "transformer",
         }
     }
 
     /// Reads what [`Self::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Dimension, Self::Event, Self::Dataset, Self::Source]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// Whether files are files of it.
@@ -210,6 +221,12 @@ pub struct DatasetDefinition {
     /// What it is computed from.
     #[serde(flatten)]
     pub feed: Feed,
+    /// What is done to the feed's rows first, in order: a transformer's plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// The transformer that the plan is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<Name>,
     /// Which rows or groups of the feed count at all; all must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<Condition>,

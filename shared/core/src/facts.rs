@@ -40,6 +40,28 @@ impl Mode {
     }
 }
 
+/// How a file version's object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentFormat {
+    /// A CSV file, in the format that its spec declares; or a zip archive of such files.
+    #[default]
+    Csv,
+    /// A line a row, each of them a JSON object: a batch.
+    JsonRows,
+}
+
+impl ContentFormat {
+    /// The format as it is written in the tracker.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonRows => "json_rows",
+        }
+    }
+}
+
 /// Where a file version's contribution to one dataset (or to its dimension) stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetFacts {
@@ -68,8 +90,8 @@ pub struct FileFacts {
     pub archived: bool,
 }
 
-/// What is shown of a file version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What is shown of a file version, in the order of its road; the error is beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FileStatus {
     /// The tracker knows it, the object has not been seen.
     #[serde(rename = "Upload_in_progress")]
@@ -90,6 +112,17 @@ pub enum FileStatus {
 }
 
 impl FileStatus {
+    /// Every status.
+    pub const ALL: [Self; 7] = [
+        Self::UploadInProgress,
+        Self::Uploaded,
+        Self::Processing,
+        Self::Completed,
+        Self::ReadyToArchive,
+        Self::Archived,
+        Self::Error,
+    ];
+
     /// The status as the seed writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

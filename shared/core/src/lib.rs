@@ -12,6 +12,7 @@ pub mod definition;
 pub mod facts;
 pub mod failure;
 pub mod field;
+pub mod file_name;
 pub mod ids;
 pub mod message;
 pub mod name;
@@ -20,6 +21,8 @@ pub mod page;
 pub mod principal;
 pub mod row_error;
 pub mod source;
+pub mod step;
+pub mod transition;
 pub mod value;
 
 pub use decimal::Decimal;

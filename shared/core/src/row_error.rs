@@ -52,6 +52,18 @@ pub enum Rule {
     FileTooLarge,
     /// No bytes came to the address that was handed out for them.
     NeverReceived,
+    /// The zip archive is damaged, cut off, encrypted, or written in a way that is not taken.
+    BadArchive,
+    /// The zip archive, or what it holds, is larger than taken.
+    ArchiveTooLarge,
+    /// The object was written again, or removed, before it was read.
+    ObjectGone,
+    /// The object's key is none that a dropped object may have.
+    BadKey,
+    /// There is no spec of that kind and name.
+    UnknownSpec,
+    /// Rows were rejected, and the file asks to count whole or not at all.
+    RowsRejected,
 }
 
 impl Rule {
@@ -82,6 +94,12 @@ impl Rule {
             Self::SumOverflow => "sum_overflow",
             Self::FileTooLarge => "file_too_large",
             Self::NeverReceived => "never_received",
+            Self::BadArchive => "bad_archive",
+            Self::ArchiveTooLarge => "archive_too_large",
+            Self::ObjectGone => "object_gone",
+            Self::BadKey => "bad_key",
+            Self::UnknownSpec => "unknown_spec",
+            Self::RowsRejected => "rows_rejected",
         }
     }
 }

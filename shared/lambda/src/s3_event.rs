@@ -2,16 +2,8 @@
 //!
 //! Of a notification only what is needed is read, so that members that are missing or new are no reason to give it up.
 
+use millrace_core::object_key::{ArrivedObject, ObjectAt};
 use serde::Deserialize;
-
-/// An object that was created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreatedObject {
-    /// Its key, decoded.
-    pub key: String,
-    /// Its size, where the notification says it.
-    pub size_bytes: Option<u64>,
-}
 
 /// A notification that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +43,18 @@ struct Entity {
 struct Object {
     key: Option<String>,
     size: Option<u64>,
+    #[serde(rename = "eTag")]
+    etag: Option<String>,
+    #[serde(rename = "versionId")]
+    version: Option<String>,
+    sequencer: Option<String>,
 }
 
 /// Objects that a notification says were created; none for `s3:TestEvent` and other events.
 ///
 /// # Errors
 /// [`NotANotification`] when the text is not one.
-pub fn created_objects(body: &str) -> Result<Vec<CreatedObject>, NotANotification> {
+pub fn created_objects(body: &str) -> Result<Vec<ArrivedObject>, NotANotification> {
     let notification: Notification = serde_json::from_str(body).map_err(NotANotification::NotJson)?;
     let Some(records) = notification.records else {
         return match notification.event.as_deref() {
@@ -73,17 +70,8 @@ pub fn created_objects(body: &str) -> Result<Vec<CreatedObject>, NotANotificatio
     Ok(read?.into_iter().flatten().collect())
 }
 
-/// Keys of the objects that a notification says were created.
-///
-/// # Errors
-/// As [`created_objects`].
-pub fn created_keys(body: &str) -> Result<Vec<String>, NotANotification> {
-    let objects = created_objects(body)?;
-    Ok(objects.into_iter().map(|object| object.key).collect())
-}
-
 impl Record {
-    fn read(self, number: usize) -> Result<Option<CreatedObject>, NotANotification> {
+    fn read(self, number: usize) -> Result<Option<ArrivedObject>, NotANotification> {
         let missing = |what| NotANotification::Incomplete(number, what);
         let event = self.event_name.ok_or_else(|| missing("eventName"))?;
         if !event.trim_start_matches("s3:").starts_with("ObjectCreated:") {
@@ -92,8 +80,15 @@ impl Record {
         let object = self.s3.and_then(|entity| entity.object);
         let object = object.ok_or_else(|| missing("s3.object"))?;
         let key = object.key.ok_or_else(|| missing("s3.object.key"))?;
-        Ok(Some(CreatedObject {
-            key: decode_key(&key),
+        // A bucket that does not keep versions calls them all the same.
+        let said = |text: Option<String>| text.filter(|text| !text.is_empty() && text != "null");
+        Ok(Some(ArrivedObject {
+            object: ObjectAt {
+                key: decode_key(&key),
+                version: said(object.version),
+                etag: said(object.etag),
+            },
+            sequencer: said(object.sequencer),
             size_bytes: object.size,
         }))
     }
@@ -125,7 +120,7 @@ fn decode_key(encoded: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{CreatedObject, NotANotification, created_objects, decode_key};
+    use super::{ArrivedObject, NotANotification, ObjectAt, created_objects, decode_key};
 
     #[test]
     fn keys_are_decoded() {
@@ -136,17 +131,25 @@ mod tests {
 
     #[test]
     fn only_what_is_needed_has_to_be_there() {
-        let body = r#"{"Records":[{"eventName":"ObjectCreated:Put","later":[1],"s3":{"object":{"key":"a%20b","size":7}}},
-            {"eventName":"s3:ObjectCreated:CompleteMultipartUpload","s3":{"object":{"key":"c"}}},
+        let body = r#"{"Records":[{"eventName":"ObjectCreated:Put","later":[1],"s3":{"object":{"key":"a%20b","size":7,
+                "eTag":"e","versionId":"v","sequencer":"0A"}}},
+            {"eventName":"s3:ObjectCreated:CompleteMultipartUpload","s3":{"object":{"key":"c","versionId":"null"}}},
             {"eventName":"ObjectRemoved:Delete"}]}"#;
-        let object = |key: &str, size_bytes| CreatedObject {
-            key: key.to_owned(),
-            size_bytes,
+        let some = |text: &str| Some(text.to_owned());
+        let first = ArrivedObject {
+            object: ObjectAt {
+                key: "a b".to_owned(),
+                version: some("v"),
+                etag: some("e"),
+            },
+            sequencer: some("0A"),
+            size_bytes: Some(7),
         };
-        assert_eq!(
-            created_objects(body).unwrap(),
-            [object("a b", Some(7)), object("c", None)]
-        );
+        let second = ArrivedObject {
+            object: ObjectAt::from("c".to_owned()),
+            ..ArrivedObject::default()
+        };
+        assert_eq!(created_objects(body).unwrap(), [first, second]);
         assert_eq!(created_objects(r#"{"Records":[]}"#).unwrap(), []);
     }
 

@@ -10,6 +10,7 @@ mod fields;
 use millrace_core::Name;
 use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::source::SourceDefinition;
+use millrace_core::step::TransformerDefinition;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -46,6 +47,8 @@ pub enum Meaning {
     CellsChanged,
     /// A dataset looks attributes up elsewhere.
     DimensionChanged,
+    /// A transformer does something else: datasets that were compiled with it go on with what it did.
+    PlanChanged,
     /// A column is served that the cells hold already.
     OutputAdded,
     /// A column is served no more.
@@ -82,6 +85,7 @@ impl Meaning {
             Self::GroupingChanged => "grouping_changed",
             Self::CellsChanged => "cells_changed",
             Self::DimensionChanged => "dimension_changed",
+            Self::PlanChanged => "plan_changed",
             Self::OutputAdded => "output_added",
             Self::OutputRemoved => "output_removed",
             Self::OutputChanged => "output_changed",
@@ -115,6 +119,7 @@ impl Meaning {
             | Self::GroupingChanged
             | Self::CellsChanged
             | Self::DimensionChanged
+            | Self::PlanChanged
             | Self::OutputRemoved
             | Self::OutputChanged
             | Self::TargetChanged => false,
@@ -218,6 +223,24 @@ pub fn compare_sources(from: &SourceDefinition, to: &SourceDefinition) -> Vec<Di
     for (member, _) in pairs.into_iter().filter(|(_, is_same)| !is_same) {
         let message = format!("the {} is another one", member.replace('_', " "));
         found.add(&Pointer::of(&[member]), Meaning::SourceChanged, message);
+    }
+    found.0
+}
+
+/// What differs between two versions of a transformer.
+#[must_use]
+pub fn compare_transformers(from: &TransformerDefinition, to: &TransformerDefinition) -> Vec<Difference> {
+    let mut found = Differences::default();
+    if from.event != to.event {
+        let message = format!(
+            "it took rows of {} and would take those of {}",
+            from.event, to.event
+        );
+        found.add(&Pointer::of(&["event_name"]), Meaning::FeedChanged, message);
+    }
+    if from.steps != to.steps {
+        let message = "datasets that are there were computed by other steps";
+        found.add(&Pointer::of(&["steps"]), Meaning::PlanChanged, message);
     }
     found.0
 }

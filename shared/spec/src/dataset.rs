@@ -13,6 +13,7 @@ use millrace_core::definition::{
     DatasetDefinition, DimensionDefinition, DimensionJoin, EventDefinition, KeyField, SpecKind,
 };
 use millrace_core::field::{Field, FieldType};
+use millrace_core::step::TransformerDefinition;
 use serde_json::Value;
 
 use crate::problem::{Problems, SpecErrors, quoted};
@@ -26,6 +27,8 @@ use parts::{Listed, Parts};
 pub struct Catalogue {
     /// The events that may feed it.
     pub events: Vec<EventDefinition>,
+    /// The transformers whose rows may feed it.
+    pub transformers: Vec<TransformerDefinition>,
     /// The datasets that it may be computed from or borrow from.
     pub datasets: Vec<DatasetDefinition>,
     /// The dimensions that it may look up, and those that these datasets look up.
@@ -39,6 +42,8 @@ pub struct Catalogue {
 pub struct References {
     /// The event that feeds it, where the body names one.
     pub event: Option<String>,
+    /// The transformer whose rows feed it, where the body names one.
+    pub transformer: Option<String>,
     /// The dataset that it is computed from or borrows from, where the body names one.
     pub dataset: Option<String>,
     /// The dimension that it looks attributes up in.
@@ -85,6 +90,12 @@ impl Catalogue {
         self.events.iter().find(|event| event.name.as_str() == name)
     }
 
+    fn transformer(&self, name: &str) -> Option<&TransformerDefinition> {
+        self.transformers
+            .iter()
+            .find(|transformer| transformer.name.as_str() == name)
+    }
+
     fn dataset(&self, name: &str) -> Option<&DatasetDefinition> {
         self.datasets.iter().find(|dataset| dataset.name.as_str() == name)
     }
@@ -98,7 +109,7 @@ impl Catalogue {
 
 /// Checks a dataset's body against what exists and compiles it.
 ///
-/// It is fed by the event named by `event_name`, else by the dataset named as the columns' `table`, else by the only
+/// It is fed by the rows of the transformer named by `transformer_name`, else by the event named by `event_name`, else by the dataset named as the columns' `table`, else by the only
 /// event that has all the columns. The cells of an event are keyed by the `group_by` columns that are the event's and,
 /// where a dimension is declared, by `merge_on_col`.
 ///
@@ -137,6 +148,8 @@ fn compile(
     Some(DatasetDefinition {
         name: parts.name.clone(),
         feed: feed.feed,
+        steps: feed.steps,
+        transformer: feed.transformer,
         filter: if is_of_numerator { Vec::new() } else { filter },
         keys,
         measures: made.measures,

@@ -18,6 +18,7 @@ mod problem;
 mod row;
 mod schema;
 mod source;
+mod transformer;
 
 pub use dataset::{Catalogue, MAX_LISTED_EVENTS, References, check_dataset, references};
 pub use entity::{check_dimension, check_event};
@@ -27,6 +28,7 @@ pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
 pub use row::{MAX_DIMENSION_FIELDS, MAX_FIELDS};
 pub use schema::{schema, schema_text};
 pub use source::{check_source, unknown_target};
+pub use transformer::{check_transformer, transformed_event};
 
 #[cfg(test)]
 mod tests;

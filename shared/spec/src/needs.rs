@@ -9,7 +9,8 @@ use crate::problem::SpecErrors;
 pub fn retired_need(kind: SpecKind, needed: (SpecKind, &str)) -> SpecErrors {
     let pointer = match (kind, needed.0) {
         (SpecKind::Source, _) => "/target/ingestion_name",
-        (SpecKind::Dataset, SpecKind::Event) => "/event_name",
+        (SpecKind::Dataset, SpecKind::Transformer) => "/transformer_name",
+        (SpecKind::Dataset | SpecKind::Transformer, SpecKind::Event) => "/event_name",
         (SpecKind::Dataset, SpecKind::Dimension) => "/input/properties/dimensions/properties/table/pattern",
         (SpecKind::Dataset, SpecKind::Dataset) => {
             "/input/properties/dataset/properties/aggregate/properties/columns/items/properties/table/pattern"

@@ -21,6 +21,7 @@ pub fn schema_text(kind: SpecKind) -> &'static str {
         SpecKind::Event => include_str!("../schemas/spec-event-1.json"),
         SpecKind::Dataset => include_str!("../schemas/spec-dataset-1.json"),
         SpecKind::Source => include_str!("../schemas/spec-source-1.json"),
+        SpecKind::Transformer => include_str!("../schemas/spec-transformer-1.json"),
     }
 }
 
@@ -41,6 +42,7 @@ static DIMENSION: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind:
 static EVENT: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Event));
 static DATASET: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dataset));
 static SOURCE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Source));
+static TRANSFORMER: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Transformer));
 
 /// Notes every way in which a body breaks its kind's schema.
 pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
@@ -57,6 +59,7 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         SpecKind::Event => &EVENT,
         SpecKind::Dataset => &DATASET,
         SpecKind::Source => &SOURCE,
+        SpecKind::Transformer => &TRANSFORMER,
     };
     let Some(validator) = validator.as_ref() else {
         problems.add(

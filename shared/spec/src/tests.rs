@@ -8,6 +8,7 @@ mod files;
 mod hostile;
 mod schemas;
 mod source;
+mod transformer;
 
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ pub(crate) fn catalogue() -> Catalogue {
     Catalogue {
         events: vec![check_event(&attendance_event()).unwrap()],
         dimensions: vec![check_dimension(&school_dimension()).unwrap()],
+        transformers: Vec::new(),
         datasets: Vec::new(),
         other_events: Vec::new(),
     }

@@ -1,72 +1,20 @@
 //! Files: registering versions, the chunk fan-in, facts and listings.
 
+mod registering;
+
+use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
-use millrace_core::facts::{FileFacts, Mode};
+use millrace_core::facts::{ContentFormat, FileFacts, Mode};
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion, Version};
 use millrace_core::name::Name;
+use millrace_core::object_key::{self, DROPS, ObjectAt};
 use millrace_core::row_error::{FileError, RowCounts};
 use serde::{Deserialize, Serialize};
 
+pub use registering::{BeginVersion, Handling, NewVersion, RegisteredVersion};
+
 use crate::{Statement, Store, Value};
-
-/// A version to be registered.
-#[derive(Debug, Clone)]
-pub struct NewVersion<'a> {
-    /// Dimension, event or dataset, and its name; ignored where `file_id` is given.
-    pub spec: (SpecKind, &'a str),
-    /// The provider's name for the file; ignored where `file_id` is given.
-    pub file_name: &'a str,
-    /// How it changes the data.
-    pub mode: Mode,
-    /// The file to replace or delete, when known by id.
-    pub file_id: Option<FileId>,
-    /// The id that a new file gets.
-    pub new_file_id: FileId,
-    /// Who sends it.
-    pub client_id: &'a str,
-    /// The caller's idempotency key and the hash of the request.
-    pub idempotency: Option<(&'a str, &'a str)>,
-}
-
-/// A version that was registered.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct RegisteredVersion {
-    /// The file and the version.
-    #[serde(flatten)]
-    pub file: FileVersion,
-    /// The kind of its spec.
-    pub ingestion_type: SpecKind,
-    /// The name of its spec.
-    pub ingestion_name: Name,
-    /// The provider's name.
-    pub file_name: String,
-    /// How it changes the data.
-    pub mode: Mode,
-    /// Whether versions before it still wait for their bytes; its outbox then has messages that look for them.
-    #[serde(default)]
-    pub has_open_predecessors: bool,
-}
-
-/// What became of a request to register a version.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum BeginVersion {
-    /// Registered now.
-    Created(RegisteredVersion),
-    /// Registered before, under the same idempotency key.
-    Replayed(RegisteredVersion),
-    /// Mode new, but a file of that name is there.
-    Exists(FileVersion),
-    /// Replace or delete, but there is no such file, or nothing in it.
-    NoFile,
-    /// There is no such spec.
-    NoSpec,
-    /// The spec is retired: it takes no files any more.
-    Retired,
-    /// The idempotency key stands for another request.
-    KeyReused,
-}
 
 /// A chunk that was validated.
 #[derive(Debug, Clone)]
@@ -121,6 +69,18 @@ pub struct FileRecord {
     /// Where the object lies, when it is not where an upload would have put it.
     #[serde(default)]
     pub object_key: Option<String>,
+    /// Which write of the object holds the bytes: its version in the bucket, where it may be written again.
+    #[serde(default)]
+    pub object_version: Option<String>,
+    /// What the bucket calls those bytes.
+    #[serde(default)]
+    pub object_etag: Option<String>,
+    /// How the object is written.
+    #[serde(default)]
+    pub content_format: ContentFormat,
+    /// What a rejected row does to the rest, where the version itself says.
+    #[serde(default)]
+    pub on_error: Option<OnError>,
     /// The file whose bytes these are, when nothing was changed.
     pub unchanged_of: Option<FileId>,
     /// Chunks that are expected, once planned.
@@ -140,13 +100,21 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// Where the version's object lies in the landing bucket.
+    /// The version's object in the landing bucket.
     #[must_use]
-    pub fn landing_key(&self) -> String {
-        match &self.object_key {
-            Some(key) => key.clone(),
-            None => millrace_core::object_key::upload(self.file),
+    pub fn landing_object(&self) -> ObjectAt {
+        let upload = || object_key::upload(self.file);
+        ObjectAt {
+            key: self.object_key.clone().unwrap_or_else(upload),
+            version: self.object_version.clone(),
+            etag: self.object_etag.clone(),
         }
+    }
+
+    /// Whether another system has put the object there, and may write it again.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        self.object_key.as_ref().is_some_and(|key| key.starts_with(DROPS))
     }
 }
 
@@ -173,7 +141,8 @@ const FILE_RECORD: &str = "
         'file_id', t.file_id, 'version', t.version, 'sequence', t.sequence,
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
-        'object_key', t.object_key, 'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
+        'object_key', t.object_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
+        'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
         'settled_at', (select max(c.settled_at) from ingestion.contribution c
             where c.file_id = t.file_id and c.version = t.version),
@@ -201,31 +170,6 @@ pub(crate) fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: Fi
 }
 
 impl Store {
-    /// Registers the next version of a file, with the idempotency key in the same commit.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn begin_version(&self, new: &NewVersion<'_>) -> Result<BeginVersion, Failure> {
-        let statement = Statement::new(
-            "select ingestion.begin_version(cast(:type as text), cast(:name as text), cast(:file_name as text), \
-             cast(:mode as text), cast(:new_file_id as uuid), cast(:file_id as uuid), cast(:client_id as text), \
-             cast(:key as text), cast(:request as text))::text",
-        );
-        self.expect_json(
-            statement
-                .bind("type", new.spec.0.as_str())
-                .bind("name", new.spec.1)
-                .bind("file_name", new.file_name)
-                .bind("mode", new.mode.as_str())
-                .bind("new_file_id", new.new_file_id.to_string())
-                .bind("file_id", new.file_id.map(|id| id.to_string()))
-                .bind("client_id", new.client_id)
-                .bind("key", new.idempotency.map(|(key, _)| key))
-                .bind("request", new.idempotency.map(|(_, request)| request)),
-        )
-        .await
-    }
-
     /// Records that the object is there, also where it had been given up; answers the size that it is split by, which
     /// is the one that was asked for first.
     ///

@@ -148,7 +148,9 @@ impl Store {
         client_id: &str,
     ) -> Result<(), Failure> {
         let (table, statements) = match definition {
-            Definition::Event(_) | Definition::Source(_) => (serde_json::Value::Null, Vec::new()),
+            Definition::Event(_) | Definition::Source(_) | Definition::Transformer(_) => {
+                (serde_json::Value::Null, Vec::new())
+            }
             Definition::Dimension(dimension) => self.plan_dimension(dimension).await?,
             Definition::Dataset(dataset) => self.plan_dataset(dataset).await?,
         };

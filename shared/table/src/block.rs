@@ -24,10 +24,10 @@ impl PartSchema {
         }
     }
 
-    /// The position of a field.
+    /// The position of a field; of the last one of that name, since what a step made hides what the event got later.
     #[must_use]
     pub fn position(&self, name: &Name) -> Option<usize> {
-        self.fields.iter().position(|(field, _)| field == name)
+        self.fields.iter().rposition(|(field, _)| field == name)
     }
 }
 

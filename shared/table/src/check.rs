@@ -4,13 +4,14 @@
 //! whole: when one cell is bad, the cells before it are taken back.
 
 mod column;
+pub mod json;
 mod one_of;
 mod report;
 mod words;
 
 use millrace_core::Name;
 use millrace_core::csv::ShortRows;
-use millrace_core::field::FieldType;
+use millrace_core::field::{Field, FieldType};
 use millrace_core::row_error::{FileError, RowCounts, Rule};
 
 use crate::block::{Block, ColumnData, PartSchema};
@@ -120,6 +121,29 @@ pub struct FileCheck {
     scratch: Vec<u8>,
 }
 
+/// The columns of a file, and the fields that it has none for.
+struct Columns {
+    of_file: Vec<Option<CheckedColumn>>,
+    absent: Vec<(usize, FieldType)>,
+}
+
+impl Columns {
+    fn of(fields: &[Field], header: &Header) -> Result<Self, CheckError> {
+        let column = |index: &Option<usize>| {
+            let Some(index) = *index else { return Ok(None) };
+            let field = fields.get(index).ok_or(CheckError::ForeignHeader)?;
+            CheckedColumn::new(index, field).map(Some)
+        };
+        let of_file = header.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let types = fields.iter().map(|field| field.field_type).enumerate();
+        let absent = types.filter(|(index, _)| !header.columns.contains(&Some(*index)));
+        Ok(Self {
+            of_file,
+            absent: absent.collect(),
+        })
+    }
+}
+
 impl FileCheck {
     /// A check that begins at `start`: [`Header::start`] for a whole file, the range's for a chunk.
     ///
@@ -146,14 +170,7 @@ impl FileCheck {
         spec: Option<PartSpec>,
     ) -> Result<Self, CheckError> {
         let FileFormat { fields, csv } = format;
-        let column = |index: &Option<usize>| {
-            let Some(index) = *index else { return Ok(None) };
-            let field = fields.get(index).ok_or(CheckError::ForeignHeader)?;
-            CheckedColumn::new(index, field).map(Some)
-        };
-        let columns = header.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
-        let types = fields.iter().map(|field| field.field_type).enumerate();
-        let absent = types.filter(|(index, _)| !header.columns.contains(&Some(*index)));
+        let columns = Columns::of(fields, header)?;
         let null_values = csv.null_values.iter().map(|text| text.as_bytes().into());
         Ok(Self {
             scanner: Scanner::new(header.dialect, limits.record_bytes, start.line),
@@ -161,7 +178,7 @@ impl FileCheck {
             null_values: null_values.collect(),
             free_cells: header.free_cells,
             fills_short_rows: csv.short_rows == ShortRows::Fill,
-            absent: absent.collect(),
+            absent: columns.absent,
             block: Block::default(),
             block_bytes: 0,
             block_rows: (BLOCK_SLOTS / fields.len().max(1)).clamp(1, BLOCK_ROWS),
@@ -171,8 +188,33 @@ impl FileCheck {
             counts: RowCounts::default(),
             bytes: 0,
             scratch: Vec::new(),
-            columns,
+            columns: columns.of_file,
         })
+    }
+
+    /// Goes on with a member of an archive, whose header is another one and whose lines begin anew; records are numbered
+    /// on. What was pushed before is whole.
+    ///
+    /// # Errors
+    /// As [`Self::new`] and [`Self::push`].
+    pub fn begin_member(
+        &mut self,
+        format: FileFormat<'_>,
+        header: &Header,
+        name: &str,
+    ) -> Result<(), CheckError> {
+        self.check_records(Extent::Whole)?;
+        self.write_block()?;
+        let columns = Columns::of(format.fields, header)?;
+        self.scanner = Scanner::new(
+            header.dialect,
+            self.report.limits.record_bytes,
+            header.start().line,
+        );
+        (self.quote, self.free_cells) = (header.dialect.quote, header.free_cells);
+        (self.columns, self.absent) = (columns.of_file, columns.absent);
+        self.report.begin_member(format.fields, header, name);
+        Ok(())
     }
 
     /// Checks the next bytes, in pieces of any size.
@@ -229,7 +271,7 @@ impl FileCheck {
             let number = self.next_record;
             self.next_record += 1;
             if record.shape == Shape::Cells && self.is_kept(&record) {
-                self.keep(number, &record)?;
+                self.keep(number, record.line, record.end - record.start)?;
             } else {
                 self.report.write(&mut self.scanner, &record, number)?;
                 self.counts.rejected += 1;
@@ -238,11 +280,11 @@ impl FileCheck {
         Ok(())
     }
 
-    fn keep(&mut self, number: u64, record: &Record) -> Result<(), CheckError> {
+    fn keep(&mut self, number: u64, line: u64, bytes: usize) -> Result<(), CheckError> {
         self.block.records.push(number);
-        self.block.lines.push(record.line);
+        self.block.lines.push(line);
         self.counts.kept += 1;
-        self.block_bytes += record.end - record.start;
+        self.block_bytes += bytes;
         if self.block.rows() >= self.block_rows || self.block_bytes >= BLOCK_BYTES {
             self.write_block()?;
         }
@@ -300,10 +342,15 @@ impl FileCheck {
         if self.report.errors.is_empty() {
             return true;
         }
+        self.take_back(row);
+        false
+    }
+
+    /// Takes back the cells of a row that is not kept.
+    fn take_back(&mut self, row: usize) {
         for column in self.columns.iter_mut().flatten() {
             column.builder.truncate(row);
         }
-        false
     }
 
     fn write_block(&mut self) -> Result<(), CheckError> {

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod archive;
 pub mod block;
 mod builder;
 mod cell;
 pub mod check;
 pub mod decode;
+mod gather;
 pub mod header;
 pub mod limits;
 pub mod part;
@@ -13,7 +15,9 @@ pub mod rejected;
 mod render;
 pub mod scan;
 
+pub use archive::{ArchiveLimits, Directory, End, Member, MemberReader, is_archive};
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
+pub use check::json::JsonCheck;
 pub use check::{CheckError, CheckSummary, FileCheck};
 pub use decode::Decoder;
 pub use header::{FileFormat, Header, HeaderErrors, HeaderRead, Start};

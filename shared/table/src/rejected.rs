@@ -12,6 +12,9 @@ pub struct RejectedRow {
     pub record: u64,
     /// The physical line on which it starts.
     pub line: u64,
+    /// The member of the archive that it stands in, where the file is one; the line is the member's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// Its bytes as they came, without the line end; base64 in the JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub raw: Vec<u8>,

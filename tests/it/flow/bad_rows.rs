@@ -155,7 +155,7 @@ async fn every_rule_of_a_file_refuses_it_and_good_files_go_on() {
         (b"day,code,code,sort\n2023-01-08,ab,ab,x\n", Rule::DuplicateHeader),
         (b"day,,amount,sort\n2023-01-08,ab,1,x\n", Rule::EmptyHeader),
         (b"\x1f\x8b\x08\0\0\0\0\0", Rule::NotCsv),
-        (b"PK\x03\x04aaaa", Rule::NotCsv),
+        (b"PK\x03\x04aaaa", Rule::BadArchive),
         (b"\x28\xb5\x2f\xfd\x04\0", Rule::NotCsv),
         (b"day,co\xffde\n", Rule::InvalidUtf8),
         (b"day,co\0de\n", Rule::NulByte),

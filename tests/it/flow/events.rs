@@ -10,7 +10,7 @@ use millrace_core::ids::{DocumentId, FileVersion};
 use millrace_core::message::Queue;
 use millrace_core::object_key;
 use millrace_store::documents::{DocumentState, NewDocument};
-use millrace_store::files::{BeginVersion, NewVersion};
+use millrace_store::files::{BeginVersion, Handling, NewVersion};
 use millrace_tests::{Counter, Database, Road, repository, specs};
 
 /// The file that the samples are about.
@@ -58,6 +58,7 @@ impl Functions {
             new_file_id: FILE.parse().unwrap(),
             client_id: "tests",
             idempotency: None,
+            handling: Handling::default(),
         };
         let BeginVersion::Created(begun) = database.store().begin_version(&version).await.unwrap() else {
             panic!("not created")
@@ -89,6 +90,7 @@ impl Functions {
             landing: Arc::new(self.road.landing.clone()),
             collections: self.collections(),
             sender,
+            surroundings: Arc::new(Counter::default()),
             queues,
             chunk_bytes,
             reminder_delay_seconds: 60,
@@ -139,6 +141,30 @@ impl Functions {
     async fn value(&self, query: &str) -> String {
         self.database.value(query).await.unwrap_or_default()
     }
+}
+
+#[tokio::test]
+async fn a_dropped_file_is_registered_by_its_event() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    // The sample's write is none that the bucket in memory knows: it has gone, and an operator sees that.
+    for _ in 0..2 {
+        let response = functions.csv_ingest(sample("csv-ingest-drop"), 1_000_000).await;
+        assert_eq!(failed(&response), Vec::<&str>::new());
+    }
+    let dropped = "select concat_ws(' ', object_key, object_version, place like '0069af9c380a1b2c3d0%', version, size_bytes) \
+         from operations.dropped_object";
+    assert_eq!(
+        functions.value(dropped).await,
+        "drops/event/event_students_attendance/pr\u{e9}sences 08+09.csv 096fKKXTRTtl3on89fVO.nfljtsv6qko t 1 18342"
+    );
+    let tracked = "select concat_ws(' ', file_name, mode, created_by, error ->> 'rule') from ingestion.file_tracker \
+         where object_key is not null";
+    assert_eq!(
+        functions.value(tracked).await,
+        "pr\u{e9}sences 08+09.csv new drop object_gone"
+    );
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 //! call failing once.
 #![cfg(test)]
 
+mod archives;
 mod bad_rows;
+mod batches;
 mod chunked;
 mod document_instants;
 mod documents;
 mod documents_not_made;
 mod driving;
+mod drops;
 mod events;
 mod failures;
 mod formats;
@@ -16,11 +19,14 @@ mod kpis;
 mod long_keys;
 mod lookups;
 mod poison;
+mod reconciled;
 mod repeats;
 mod samples;
 mod senders;
 mod spec_versions;
+mod transformed;
 mod uploads;
+mod whole_or_nothing;
 mod workers;
 
 use millrace_app::drive::drive_open;

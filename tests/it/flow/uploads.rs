@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use millrace_app::drive::{drive_file, drive_open};
 use millrace_app::ingest::{IngestPorts, MAX_FILE_BYTES, ingest_file};
-use millrace_app::ports::{ObjectSink, ObjectStore, ObjectStream};
+use millrace_app::ports::{ObjectReader, ObjectStream};
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
-use millrace_core::object_key;
+use millrace_core::object_key::{self, ObjectAt};
 use millrace_core::row_error::Rule;
 use millrace_store::files::{BeginVersion, FileFilter};
 use millrace_tests::Fault;
@@ -169,17 +169,18 @@ async fn an_upload_that_is_under_way_can_be_taken_back() {
 struct Huge;
 
 #[async_trait]
-impl ObjectStore for Huge {
-    async fn size(&self, _: &str) -> Result<Option<u64>, Failure> {
+impl ObjectReader for Huge {
+    async fn size_at(&self, _: &ObjectAt) -> Result<Option<u64>, Failure> {
         Ok(Some(MAX_FILE_BYTES + 1))
     }
 
-    async fn open(&self, key: &str, _: u64, _: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
-        panic!("{key} is read")
-    }
-
-    async fn create(&self, key: &str) -> Result<Box<dyn ObjectSink>, Failure> {
-        panic!("{key} is written")
+    async fn open_at(
+        &self,
+        object: &ObjectAt,
+        _: u64,
+        _: Option<u64>,
+    ) -> Result<Box<dyn ObjectStream>, Failure> {
+        panic!("{} is read", object.key)
     }
 }
 

@@ -14,14 +14,14 @@ use serde_json::json;
 
 use super::{files, order};
 
-struct Imports {
-    database: Database,
-    road: Road,
+pub(super) struct Imports {
+    pub(super) database: Database,
+    pub(super) road: Road,
     queues: MemoryQueues,
 }
 
 impl Imports {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let database = Database::new()?;
         Some(Self {
             road: Road::new(database.app()),
@@ -30,7 +30,7 @@ impl Imports {
         })
     }
 
-    async fn run(&self, order: &Order, run: ImportRun<'_>) -> ImportReport {
+    pub(super) async fn run(&self, order: &Order, run: ImportRun<'_>) -> ImportReport {
         self.run_at(&Counter::new(1_700_000_000_000), order, run).await
     }
 
@@ -70,7 +70,7 @@ impl Imports {
     }
 }
 
-const RUN: ImportRun<'static> = ImportRun {
+pub(super) const RUN: ImportRun<'static> = ImportRun {
     client_id: "tests",
     validate_only: false,
     all_or_nothing: false,

@@ -1,6 +1,7 @@
 //! Imports of another system's specs: the sample files, each translated or refused for its reason, and what is created of them.
 #![cfg(test)]
 
+mod attendance;
 mod created;
 mod samples;
 

@@ -12,7 +12,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion};
-use millrace_store::files::{BeginVersion, FileFilter};
+use millrace_store::files::{BeginVersion, FileFilter, Handling};
 use millrace_store::tables::{DatasetTable, DimensionTable};
 use millrace_store::{Sql, Store};
 use millrace_tests::{Database, Order, Random, Road};
@@ -220,6 +220,7 @@ async fn attempt(road: &Road, step: &Step, key: &str) -> Result<Option<BeginVers
         file_id: None,
         client_id: "oracle",
         idempotency,
+        handling: Handling::default(),
     };
     let begun = begin_version(&road.store, &road.surroundings, &request).await?;
     if let BeginVersion::Created(version) | BeginVersion::Replayed(version) = &begun

@@ -27,7 +27,7 @@ use millrace_core::name::Name;
 use millrace_core::row_error::RowCounts;
 use millrace_store::Store;
 use millrace_store::contributions::{Application, ApplyOutcome, PendingContribution};
-use millrace_store::files::{BeginVersion, FinishedChunk, NewVersion, WholeFile};
+use millrace_store::files::{BeginVersion, FinishedChunk, Handling, NewVersion, WholeFile};
 use millrace_store::specs::SpecFilter;
 use millrace_tests::{Database, specs};
 
@@ -177,6 +177,7 @@ fn version(file_name: &str, mode: Mode) -> NewVersion<'_> {
         new_file_id: new_id(number),
         client_id: "tests",
         idempotency: None,
+        handling: Handling::default(),
     }
 }
 

@@ -67,6 +67,8 @@ const GRANTS: [Grants; 7] = [
             "secretsmanager:GetSecretValue AppSecret.Id",
             "s3:GetObject LandingBucket.Arn/uploads/*",
             "s3:GetObject LandingBucket.Arn/sources/*",
+            "s3:GetObject LandingBucket.Arn/drops/*",
+            "s3:GetObjectVersion LandingBucket.Arn/drops/*",
             "s3:ListBucket LandingBucket.Arn",
             "s3:PutObject CollectionsBucket.Arn/parts/*",
             "s3:PutObject CollectionsBucket.Arn/row-errors/*",

@@ -49,6 +49,7 @@ impl Road {
             landing: &self.faulty_landing,
             collections: &self.faulty_collections,
             sender: &self.senders.ingest,
+            surroundings: &self.surroundings,
             chunk_bytes: self.chunk_bytes,
             reminder_delay_seconds: 60,
         }

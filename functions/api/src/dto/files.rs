@@ -1,7 +1,9 @@
 //! Files on the wire: status, counts, row errors.
 
+use millrace_app::row_errors::RejectedRow;
+use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
-use millrace_core::facts::{FileStatus, Mode, status};
+use millrace_core::facts::{DatasetFacts, FileStatus, Mode, status};
 use millrace_core::ids::Version;
 use millrace_core::row_error::{FileError, RowError, Rule};
 use millrace_core::{FileId, Name};
@@ -55,6 +57,9 @@ pub struct FileDetail {
     /// The file whose bytes these are already, when nothing was changed.
     #[schema(value_type = Option<String>, format = Uuid)]
     pub unchanged_of: Option<FileId>,
+    /// What a rejected row does to the rest, where the sender said: `partial` or `reject_all`.
+    #[schema(value_type = Option<String>)]
+    pub on_error: Option<OnError>,
     /// Size of the object, once read.
     pub size_bytes: Option<u64>,
     /// Hash of the object, once read.
@@ -77,6 +82,15 @@ pub struct FedDataset {
     pub dataset: Name,
     /// Whether it has the file.
     pub applied: bool,
+}
+
+impl From<DatasetFacts> for FedDataset {
+    fn from(facts: DatasetFacts) -> Self {
+        Self {
+            dataset: facts.dataset,
+            applied: facts.applied,
+        }
+    }
 }
 
 /// Why a whole file is refused.
@@ -110,10 +124,6 @@ impl From<FileError> for FileErrorDetail {
 impl From<FileRecord> for FileDetail {
     fn from(record: FileRecord) -> Self {
         let status = status(&record.facts);
-        let fed = |dataset: millrace_core::facts::DatasetFacts| FedDataset {
-            dataset: dataset.dataset,
-            applied: dataset.applied,
-        };
         Self {
             file_id: record.file.file_id,
             version: record.file.version,
@@ -126,9 +136,10 @@ impl From<FileRecord> for FileDetail {
             rows: record.facts.counts.rows,
             kept: record.facts.counts.kept,
             rejected: record.facts.counts.rejected,
-            datasets: record.facts.datasets.into_iter().map(fed).collect(),
+            datasets: record.facts.datasets.into_iter().map(FedDataset::from).collect(),
             error: record.facts.error.map(FileErrorDetail::from),
             unchanged_of: record.unchanged_of,
+            on_error: record.on_error,
             size_bytes: record.size_bytes,
             sha256: record.sha256,
             created_at: record.created_at,
@@ -315,12 +326,28 @@ pub struct RejectedRowItem {
     /// The physical line on which it starts; the header's is 1.
     #[schema(example = 18)]
     pub line: u64,
+    /// The member of the zip archive that it stands in, where the file is one; the line is the member's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The row as it came, bytes that are no text replaced.
     pub raw: String,
     /// Whether that is only its beginning.
     pub raw_is_cut: bool,
     /// The broken rules; never empty.
     pub errors: Vec<RowErrorItem>,
+}
+
+impl From<RejectedRow> for RejectedRowItem {
+    fn from(row: RejectedRow) -> Self {
+        Self {
+            record: row.record,
+            line: row.line,
+            member: row.member,
+            raw: String::from_utf8_lossy(&row.raw).into_owned(),
+            raw_is_cut: row.raw_is_cut,
+            errors: row.errors.into_iter().map(RowErrorItem::from).collect(),
+        }
+    }
 }
 
 /// A page of rejected rows, in the order of the file.

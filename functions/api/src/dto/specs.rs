@@ -123,6 +123,7 @@ fn describe(definition: &Definition) -> Description {
         }
         Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
         Definition::Source(source) => (SpecKind::Source, &source.name, None, None),
+        Definition::Transformer(transformer) => (SpecKind::Transformer, &transformer.name, None, None),
         Definition::Dataset(dataset) => {
             let outputs = dataset
                 .outputs

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use millrace_app::ports::PresignedUpload;
+use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
+use millrace_core::file_name::file_name_error;
 use millrace_core::ids::FileVersion;
 use millrace_core::{FileId, Name};
-use millrace_store::files::RegisteredVersion;
+use millrace_store::files::{Handling, RegisteredVersion};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::dto::batches::Batch;
 use crate::extract::CsvForm;
 use crate::problem::{Problem, rules_are_broken};
-
-/// The most bytes of a file name.
-const MAX_FILE_NAME_BYTES: usize = 200;
 
 /// Asks for an address to send a file to.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -37,6 +37,10 @@ pub struct UploadAsked {
     pub mode: Option<String>,
     /// The file to replace, when known by id rather than by name.
     pub file_id: Option<String>,
+    /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the file. As the spec says when
+    /// absent.
+    #[schema(example = "partial")]
+    pub on_error: Option<String>,
 }
 
 /// A file that is asked for or sent, checked.
@@ -52,11 +56,15 @@ pub struct UploadOrder {
     pub mode: Mode,
     /// The file to replace.
     pub file_id: Option<FileId>,
+    /// How it is to be read.
+    pub handling: Handling,
 }
 
 /// The members of an order as texts, wherever they came from.
 struct Texts<'a> {
     prefix: &'static str,
+    /// The member that the spec's name comes with.
+    name_member: &'static str,
     /// The member that the file's name comes with.
     file_name_member: &'static str,
     kind: &'a str,
@@ -64,6 +72,7 @@ struct Texts<'a> {
     file_name: &'a str,
     mode: Option<&'a str>,
     file_id: Option<&'a str>,
+    on_error: Option<&'a str>,
 }
 
 impl UploadAsked {
@@ -74,12 +83,14 @@ impl UploadAsked {
     pub fn order(&self) -> Result<UploadOrder, Problem> {
         check(&Texts {
             prefix: "",
+            name_member: "ingestion_name",
             file_name_member: "file_name",
             kind: &self.ingestion_type,
             name: &self.ingestion_name,
             file_name: &self.file_name,
             mode: self.mode.as_deref(),
             file_id: self.file_id.as_deref(),
+            on_error: self.on_error.as_deref(),
         })
     }
 }
@@ -97,12 +108,39 @@ pub fn form_order(form: &CsvForm) -> Result<UploadOrder, Problem> {
     };
     check(&Texts {
         prefix: "/form",
+        name_member: "ingestion_name",
         file_name_member: "file",
         kind: text("ingestion_type").unwrap_or_default(),
         name: text("ingestion_name").unwrap_or_default(),
         file_name: &form.file_name,
         mode: text("mode"),
         file_id: text("file_id"),
+        on_error: text("on_error"),
+    })
+}
+
+/// Checks what a batch says of itself; one without a name gets the generated one.
+///
+/// # Errors
+/// 422 with every broken rule.
+pub fn batch_order(batch: &Batch<'_>, generated: &str) -> Result<UploadOrder, Problem> {
+    if batch.mode.as_deref() == Some("replace") && batch.file_name.is_none() && batch.file_id.is_none() {
+        let message = "a batch that replaces another names it, by file_name or by file_id".to_owned();
+        return Err(refusal("", vec![("file_name", "required", message)]));
+    }
+    check(&Texts {
+        prefix: "",
+        name_member: match batch.kind {
+            SpecKind::Dimension => "dimension_name",
+            _ => "event_name",
+        },
+        file_name_member: "file_name",
+        kind: batch.kind.as_str(),
+        name: &batch.name,
+        file_name: batch.file_name.as_deref().unwrap_or(generated),
+        mode: batch.mode.as_deref(),
+        file_id: batch.file_id.as_deref(),
+        on_error: batch.on_error.as_deref(),
     })
 }
 
@@ -118,7 +156,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
         broken.push(("ingestion_type", code, "has to be dimension or event".to_owned()));
     }
     let name = Name::parse(texts.name)
-        .map_err(|error| broken.push(("ingestion_name", "bad_name", error.to_string())));
+        .map_err(|error| broken.push((texts.name_member, "bad_name", error.to_string())));
     if let Some(message) = file_name_error(texts.file_name) {
         broken.push((texts.file_name_member, "bad_file_name", message.to_owned()));
     }
@@ -137,6 +175,14 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
             "goes with the mode replace: a new file gets its id".to_owned(),
         ));
     }
+    let on_error = texts.on_error.map(OnError::parse);
+    if on_error == Some(None) {
+        broken.push((
+            "on_error",
+            "wrong_value",
+            "has to be partial or reject_all".to_owned(),
+        ));
+    }
     match (kind, name, mode, &broken[..]) {
         (Some(kind), Ok(name), Some(mode), []) => Ok(UploadOrder {
             kind,
@@ -144,6 +190,10 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
             file_name: texts.file_name.to_owned(),
             mode,
             file_id: file_id.and_then(Result::ok),
+            handling: Handling {
+                on_error: on_error.flatten(),
+                ..Handling::default()
+            },
         }),
         _ => Err(refusal(texts.prefix, broken)),
     }
@@ -156,19 +206,6 @@ fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
         .fold(problem, |problem, (member, code, message)| {
             problem.at(format!("{prefix}/{member}"), code, message)
         })
-}
-
-/// A name that can be shown, stored and put into a header anywhere: no path, no control characters.
-fn file_name_error(name: &str) -> Option<&'static str> {
-    let is_bad = |character: char| {
-        character.is_control() || matches!(character, '/' | '\\' | char::REPLACEMENT_CHARACTER)
-    };
-    if name.is_empty() || name.len() > MAX_FILE_NAME_BYTES {
-        return Some("has to have 1 to 200 bytes");
-    }
-    let is_only_dots = name.chars().all(|character| character == '.');
-    (is_only_dots || name.chars().any(is_bad))
-        .then_some("is a plain name: no slashes, no control characters, UTF-8")
 }
 
 /// Where to send a file's bytes.

@@ -16,6 +16,9 @@ pub const MAX_HEADER_BYTES: usize = 8 * 1024;
 pub const MAX_QUERY_MEMBERS: usize = 100;
 /// The most bytes of a JSON body.
 pub const MAX_JSON_BYTES: usize = 1024 * 1024;
+/// The most bytes of a batch of rows: on its way through Lambda a text is escaped once more, which at most doubles it and
+/// keeps it below 6 MB.
+pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// The most bytes of a form with a file in it.
 pub const MAX_FORM_BYTES: usize = 4 * 1024 * 1024;
 

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// The member that holds the file.
 const FILE: &str = "file";
 /// The members that hold texts.
-const TEXTS: [&str; 4] = ["ingestion_type", "ingestion_name", "mode", "file_id"];
+const TEXTS: [&str; 5] = ["ingestion_type", "ingestion_name", "mode", "file_id", "on_error"];
 /// The most bytes of a text member.
 const MAX_TEXT_BYTES: u64 = 1_024;
 

@@ -26,7 +26,7 @@ pub struct DocumentIdInPath(pub DocumentId);
 #[derive(Debug, Clone, Copy)]
 pub struct RunIdInPath(pub RunId);
 
-/// `{kind}`: `dimension`, `event`, `dataset` or `source`.
+/// `{kind}`: `dimension`, `event`, `dataset`, `source` or `transformer`.
 #[derive(Debug, Clone, Copy)]
 pub struct KindInPath(pub SpecKind);
 

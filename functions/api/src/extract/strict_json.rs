@@ -6,7 +6,7 @@
 
 mod number;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The deepest nesting.
 pub const MAX_DEPTH: usize = 64;
@@ -35,6 +35,28 @@ pub struct JsonError {
 /// # Errors
 /// [`JsonError`] for the first rule that the text breaks.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    read(text, MAX_NODES, Numbers::Held)
+}
+
+/// Checks a document whose values are read from its text later: it may hold as many values as its size allows, and
+/// numbers of as many digits as a number may have characters.
+///
+/// # Errors
+/// As [`parse`].
+pub fn check(text: &[u8]) -> Result<(), JsonError> {
+    read(text, usize::MAX, Numbers::Read).map(|_| ())
+}
+
+/// What is asked of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    /// They are values that hold them exactly.
+    Held,
+    /// They keep JSON's grammar; the value says nothing.
+    Read,
+}
+
+fn read(text: &[u8], most_nodes: usize, numbers: Numbers) -> Result<Value, JsonError> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => {
@@ -50,6 +72,8 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
         text,
         at: 0,
         nodes: 0,
+        most_nodes,
+        numbers,
         path: Vec::new(),
     };
     let value = reader.document();
@@ -79,6 +103,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     nodes: usize,
+    most_nodes: usize,
+    numbers: Numbers,
     path: Vec<Step>,
 }
 
@@ -125,7 +151,7 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, Refusal> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
+        if self.nodes > self.most_nodes {
             return Err(("too_many_values", "the document has more than 100,000 values"));
         }
         self.skip_blanks();
@@ -157,7 +183,10 @@ impl Reader<'_> {
         if length > MAX_NUMBER_CHARACTERS {
             return Err(("number_too_long", "a number has more than 1,000 characters"));
         }
-        let number = number::parse(&rest[..length])?;
+        let number = match self.numbers {
+            Numbers::Held => number::parse(&rest[..length])?,
+            Numbers::Read => number::check(&rest[..length]).map(|()| Number::from(0))?,
+        };
         self.at += length;
         Ok(Value::Number(number))
     }

@@ -3,18 +3,11 @@
 use millrace_core::definition::SpecKind;
 use serde_json::{Value, json};
 
-const KINDS: [SpecKind; 4] = [
-    SpecKind::Dimension,
-    SpecKind::Event,
-    SpecKind::Dataset,
-    SpecKind::Source,
-];
-
 /// Writes the schemas of spec bodies into the components, and refers to them where a spec is posted.
 pub(super) fn write(document: &mut Value) {
     let mut references = Vec::new();
     let mut examples = json!({});
-    for kind in KINDS {
+    for kind in SpecKind::ALL {
         let name = format!("Spec_{}", kind.as_str());
         references.push(json!({"$ref": format!("#/components/schemas/{name}")}));
         examples[kind.as_str()] =
@@ -105,6 +98,16 @@ fn example(kind: SpecKind) -> Value {
             "required": ["date", "school_id", "total_students"], "properties": {
                 "date": {"type": "string", "format": "date"}, "school_id": {"type": "string"},
                 "total_students": {"type": "integer", "minimum": 0}}}}}}})
+        }
+        SpecKind::Transformer => {
+            json!({"ingestion_type": "transformer", "transformer_name": "attendance_by_day",
+            "event_name": "event_attendance_by_month", "steps": [
+                {"unpivot": {"columns": {"day_1": "1", "day_2": "2"}, "label": "day", "label_type": "integer",
+                    "value": "status"}},
+                {"derive": {"column": "date", "date": {"year": {"column": "year"}, "month": {"column": "month"},
+                    "day": {"column": "day"}}}},
+                {"derive": {"column": "present", "type": "integer", "cases": {"of": "status",
+                    "when": {"1": "1", "2": "0"}}}}]})
         }
         SpecKind::Source => json!({"ingestion_type": "source", "source_name": "attendance_of_district",
             "list": {"kind": "html", "url": "https://data.example.org/attendance/",

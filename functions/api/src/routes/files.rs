@@ -14,7 +14,7 @@ use millrace_store::files::FileRecord;
 use crate::deps::Deps;
 use crate::dto::drive::{AllDriven, DriveQuery, FileDriven};
 use crate::dto::files::{
-    FileDetail, FilePage, FileQuery, RejectedRowItem, RowErrorItem, RowErrorPage, RowErrorQuery, VersionQuery,
+    FileDetail, FilePage, FileQuery, RejectedRowItem, RowErrorPage, RowErrorQuery, VersionQuery,
 };
 use crate::extract::query::bad_member;
 use crate::extract::{FileIdInPath, Query};
@@ -44,12 +44,15 @@ pub(crate) async fn list(
     }
 }
 
-fn file_page(records: Vec<FileRecord>, size: PageSize) -> FilePage {
+/// Where the page behind these file versions begins.
+pub(crate) fn next_of(records: &[FileRecord], size: PageSize) -> Option<String> {
     let is_full = records.len() == size.items() as usize;
-    let next = records
-        .last()
-        .filter(|_| is_full)
-        .map(|last| last.sequence.to_string());
+    let last = records.last().filter(|_| is_full);
+    last.map(|last| last.sequence.to_string())
+}
+
+fn file_page(records: Vec<FileRecord>, size: PageSize) -> FilePage {
+    let next = next_of(&records, size);
     let items = records.into_iter().map(FileDetail::from).collect();
     FilePage { items, next }
 }
@@ -108,13 +111,7 @@ async fn row_error_page(
         RowErrorsError::BadCursor => bad_member("cursor", "has to be the next of a page"),
         RowErrorsError::Failed(failure) => failure.into(),
     })?;
-    let rows = page.items.into_iter().map(|row| RejectedRowItem {
-        record: row.record,
-        line: row.line,
-        raw: String::from_utf8_lossy(&row.raw).into_owned(),
-        raw_is_cut: row.raw_is_cut,
-        errors: row.errors.into_iter().map(RowErrorItem::from).collect(),
-    });
+    let rows = page.items.into_iter().map(RejectedRowItem::from);
     Ok(RowErrorPage {
         file_id: file.file_id,
         version: file.version,

@@ -8,11 +8,12 @@ use http::StatusCode;
 use millrace_app::life::{Migration, compare_versions, compare_with_body, migrate_spec};
 use millrace_core::Name;
 use millrace_core::definition::SpecKind;
+use millrace_core::principal::{Principal, Scope};
 use millrace_spec::compare::Difference;
 use millrace_store::specs::{RestoreSpec, RetireSpec};
 use serde_json::Value;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, require};
 use crate::deps::Deps;
 use crate::dto::spec_life::{
     CompareQuery, DependantPage, ReplacesQuery, SpecComparison, SpecMigrated, SpecReference, SpecState,
@@ -31,6 +32,14 @@ pub(crate) fn no_spec(kind: SpecKind, name: &Name, version: Option<u32>) -> Prob
     })
 }
 
+/// Whoever may create specs of a kind may change them: transformers take the scope `admin`.
+pub(crate) fn may_change(kind: SpecKind, caller: &Principal) -> Answer<()> {
+    match kind {
+        SpecKind::Transformer => require(caller, Scope::Admin),
+        SpecKind::Dimension | SpecKind::Event | SpecKind::Dataset | SpecKind::Source => Ok(()),
+    }
+}
+
 pub(crate) fn retired() -> Problem {
     let detail = "the spec is retired; it can be restored";
     Problem::conflict("spec_retired", detail)
@@ -38,7 +47,7 @@ pub(crate) fn retired() -> Problem {
 
 /// Lists the versions of a spec, in their order.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/versions", operation_id = "list_spec_versions", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), PageQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [
         {"kind": "event", "name": "event_students_attendance", "version": 1, "created_by": "demo",
@@ -76,7 +85,7 @@ pub(crate) async fn list_versions(
 
 /// Compares two versions of a spec: what differs, what each difference means, and whether it is additive.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/compare", operation_id = "compare_spec_versions", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), CompareQuery),
     responses((status = 200, description = "What differs.", body = SpecComparison, example = json!({"kind": "event",
         "name": "event_students_attendance", "from": 1, "to": 2, "additive": true, "differences": [
@@ -102,7 +111,7 @@ pub(crate) async fn compare(
 
 /// Compares a body with the newest version of its spec, as replacing that one would, and saves nothing.
 #[utoipa::path(post, path = "/spec/{kind}/compare", operation_id = "compare_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses((status = 200, description = "What differs.", body = SpecComparison, example = json!({"kind": "event",
         "name": "event_students_attendance", "from": 1, "to": null, "additive": false, "differences": [
@@ -125,9 +134,10 @@ pub(crate) async fn compare_body(
 ///
 /// Additive are new fields that may be empty, looser rules, another way of writing files, the catalogue, texts, and outputs of
 /// what a dataset's cells keep already; everything else is another spec. Files that come later are checked against the new
-/// version, those under way against theirs. The same body again answers the version that it became.
+/// version, those under way against theirs. The same body again answers the version that it became. A transformer takes the scope
+/// `admin`.
 #[utoipa::path(put, path = "/spec/{kind}/{name}", operation_id = "migrate_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), ReplacesQuery),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses(
@@ -145,6 +155,7 @@ pub(crate) async fn migrate(
     Caller(caller): Caller,
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecMigrated>)> {
+    may_change(kind, &caller)?;
     let (ports, client_id) = (deps.spec_ports(), caller.client_id.as_str());
     let migration = migrate_spec(ports, (kind, &name), replaces.version, &body.value, client_id).await?;
     let (status, version, message) = match migration {
@@ -174,7 +185,7 @@ fn not_additive(differences: Vec<Difference>) -> Problem {
 
 /// Lists the specs that need a spec: datasets their event, datasets and dimension, sources their target.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/dependants", operation_id = "list_dependants", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), PageQuery),
     responses((status = 200, description = "A page.", body = DependantPage, example = json!({"items": [
         {"kind": "dataset", "name": "SAC_stds_atd_cmp_by_school", "retired": false}], "next": null}))))]
@@ -207,12 +218,12 @@ pub(crate) async fn list_dependants(
     }
 }
 
-/// Retires a spec: it takes no files any more and is hidden from lists; its versions, data and views stay, and so does the
+/// Retires a spec, a transformer with the scope `admin`: it takes no files any more and is hidden from lists; its versions, data and views stay, and so does the
 /// name.
 ///
 /// Refused with `spec_needed`, and a list, while specs need it that are not retired themselves.
 #[utoipa::path(delete, path = "/spec/{kind}/{name}", operation_id = "retire_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
     responses((status = 200, description = "It is retired, now or before.", body = SpecState, example = json!({
         "kind": "event", "name": "event_students_attendance", "retired": true}))))]
@@ -222,6 +233,7 @@ pub(crate) async fn retire(
     NameInPath(name): NameInPath,
     Caller(caller): Caller,
 ) -> Answer<Json<SpecState>> {
+    may_change(kind, &caller)?;
     let store = &deps.owner_store;
     match store.retire_spec(kind, name.as_str(), &caller.client_id).await? {
         RetireSpec::Retired => Ok(state(kind, &name, true)),
@@ -240,7 +252,7 @@ pub(crate) async fn retire(
 
 /// Brings a retired spec back.
 #[utoipa::path(post, path = "/spec/{kind}/{name}/restore", operation_id = "restore_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
     responses((status = 200, description = "It is in use, now or before.", body = SpecState, example = json!({
         "kind": "event", "name": "event_students_attendance", "retired": false}))))]
@@ -248,7 +260,9 @@ pub(crate) async fn restore(
     State(deps): State<Arc<Deps>>,
     KindInPath(kind): KindInPath,
     NameInPath(name): NameInPath,
+    Caller(caller): Caller,
 ) -> Answer<Json<SpecState>> {
+    may_change(kind, &caller)?;
     match deps.owner_store.restore_spec(kind, name.as_str()).await? {
         RestoreSpec::Restored => Ok(state(kind, &name, false)),
         RestoreSpec::NoSpec => Err(no_spec(kind, &name, None)),

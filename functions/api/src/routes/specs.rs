@@ -16,14 +16,15 @@ use crate::dto::specs::{SpecCreated, SpecDetail, SpecPage, SpecValid};
 use crate::extract::{JsonBody, KindInPath, NameInPath, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
-use crate::routes::spec_life::{no_spec, retired};
+use crate::routes::spec_life::{may_change, no_spec, retired};
 use millrace_store::specs::SpecFilter;
 
 /// Creates a spec, with its table and view.
 ///
-/// The name is the key of the effect: the same body again answers 200, another body of that name 409.
+/// The name is the key of the effect: the same body again answers 200, another body of that name 409. A transformer
+/// takes the scope `admin`.
 #[utoipa::path(post, path = "/spec/{kind}", operation_id = "create_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses(
         (status = 201, description = "Created.", body = SpecCreated, example = json!({"kind": "dimension",
@@ -38,6 +39,7 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     body: JsonBody<Value>,
 ) -> Answer<(StatusCode, Json<SpecCreated>)> {
+    may_change(kind, &caller)?;
     let definition = compile_spec(&deps.store, kind, &body.value).await?;
     let created = create_spec(deps.spec_ports(), &definition, &body.value, &caller.client_id).await?;
     let (status, version, message) = match created {
@@ -62,7 +64,7 @@ pub(crate) async fn create(
 
 /// Checks a spec as creating it would, and saves nothing.
 #[utoipa::path(post, path = "/spec/{kind}/validate", operation_id = "validate_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses((status = 200, description = "The spec keeps every rule.", body = SpecValid, example = json!({
         "kind": "dimension", "name": "dimension_school", "key": ["school_id"], "stored": "absent"}))))]
@@ -78,7 +80,7 @@ pub(crate) async fn validate(
 
 /// Lists the specs of a kind in their newest versions, by name; retired ones where that is asked for.
 #[utoipa::path(get, path = "/spec/{kind}", operation_id = "list_specs", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"), SpecListQuery),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension"), SpecListQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [{"kind": "dimension",
         "name": "dimension_school", "version": 1, "created_by": "demo", "created_at": "2023-01-08T12:00:00Z"}],
         "next": null}))))]
@@ -104,7 +106,7 @@ pub(crate) async fn list(
 
 /// Reads a spec: its newest version, or the one that is asked for.
 #[utoipa::path(get, path = "/spec/{kind}/{name}", operation_id = "read_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset` or `source`", example = "dimension"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "dimension"),
         ("name" = String, Path, description = "The spec's name", example = "dimension_school"), VersionQuery),
     responses((status = 200, description = "The spec with its body.", body = SpecDetail, example = json!({
         "kind": "dimension", "name": "dimension_school", "version": 1, "created_by": "demo",

@@ -92,6 +92,8 @@ pub(crate) struct CsvFormBody {
     mode: Option<String>,
     /// The file to replace, when known by id rather than by name.
     file_id: Option<String>,
+    /// `partial` or `reject_all`; as the spec says when absent.
+    on_error: Option<String>,
 }
 
 /// Takes a file's contents back: registers a version without any.
@@ -145,7 +147,7 @@ pub(crate) fn request_hash(operation: &str, body: &[u8]) -> String {
     hex(&hash.finalize())
 }
 
-async fn register(
+pub(crate) async fn register(
     deps: &Deps,
     caller: &Principal,
     order: &UploadOrder,
@@ -159,6 +161,7 @@ async fn register(
         file_id: order.file_id,
         client_id: &caller.client_id,
         idempotency: key.with(request_sha256),
+        handling: order.handling,
     };
     let version = registered(begin_version(&deps.store, deps.surroundings.as_ref(), &request).await?)?;
     if version.has_open_predecessors {
@@ -180,14 +183,17 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             Err(Problem::conflict("file_exists", detail).about(file))
         }
         BeginVersion::NoFile => Err(Problem::not_found("there is no such file, or nothing in it")),
-        BeginVersion::NoSpec => {
-            let message = "there is no spec of that kind and name";
-            Err(Problem::invalid("unknown_spec", message).at("/ingestion_name", "unknown_spec", message))
-        }
+        BeginVersion::NoSpec => Err(unknown_spec("/ingestion_name")),
         BeginVersion::Retired => {
             let detail = "the spec is retired: it takes no files any more";
             Err(Problem::conflict("spec_retired", detail))
         }
         BeginVersion::KeyReused => Err(Problem::idempotency_key_reused()),
     }
+}
+
+/// 422: the name at a pointer is no spec's.
+pub(crate) fn unknown_spec(pointer: &str) -> Problem {
+    let message = "there is no spec of that kind and name";
+    Problem::invalid("unknown_spec", message).at(pointer, "unknown_spec", message)
 }

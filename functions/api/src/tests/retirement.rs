@@ -1,10 +1,11 @@
 use axum::body::Body;
 use http::StatusCode;
+use millrace_core::principal::Scope;
 use millrace_store::Value as SqlValue;
 use serde_json::{Value, json};
 
 use super::spec_life::{first, stored};
-use super::support::{Api, Read, api, api_without_database, json, nothing, request};
+use super::support::{Api, Read, api, api_for, api_without_database, json, nothing, request};
 
 async fn delete(api: &Api, path: &str) -> Read {
     api.send(request("DELETE", path).body(Body::empty()).unwrap())
@@ -125,4 +126,24 @@ async fn what_needs_a_retired_spec_is_refused() {
     let same = api(|_| json(&json!({"version": 1, "same": true, "is_retired": true})));
     let read = same.post("/spec/event", &first()).await;
     assert_eq!((read.status, read.code()), (StatusCode::CONFLICT, "spec_retired"));
+}
+
+#[tokio::test]
+async fn transformers_are_changed_by_administrators_alone() {
+    let writer = api_for(&[Scope::SpecsWrite, Scope::SpecsRead], |statement| {
+        panic!("{} was let through", statement.text)
+    });
+    for (method, path) in [
+        ("DELETE", "/spec/transformer/t"),
+        ("POST", "/spec/transformer/t/restore"),
+        ("PUT", "/spec/transformer/t?version=1"),
+    ] {
+        let request = request(method, path).header("content-type", "application/json");
+        let read = writer.send(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(
+            (read.status, read.code()),
+            (StatusCode::FORBIDDEN, "missing_scope"),
+            "{method}"
+        );
+    }
 }

@@ -1,10 +1,11 @@
 use http::StatusCode;
 use millrace_core::failure::FailureKind;
 use millrace_core::message::Queue;
+use millrace_core::principal::Scope;
 use millrace_store::{Rows, Statement, Value as SqlValue};
 use serde_json::{Value, json};
 
-use super::support::{api, api_without_database, failure, json, nothing};
+use super::support::{api, api_for, api_without_database, failure, json, nothing};
 
 fn event() -> Value {
     let field = json!({"type": "integer"});
@@ -45,6 +46,29 @@ async fn a_new_spec_is_created() {
         json!({"kind": "event", "name": "event_x", "version": 1, "message": "the spec was created"});
     assert_eq!(read.body, expected);
     assert!(api.bound("client_id").contains(&SqlValue::from("tester")));
+}
+
+#[tokio::test]
+async fn only_an_admin_creates_a_transformer() {
+    let transformer = json!({"ingestion_type": "transformer", "transformer_name": "doubled", "event_name": "event_x",
+        "steps": [{"derive": {"column": "twice", "product": [{"column": "total"}, {"value": "2"}]}}]});
+    let definition = json!({"name": "event_x", "fields": [
+        {"name": "date", "type": "date", "required": true}, {"name": "total", "type": "integer", "required": false}]});
+    let script = move |statement: &Statement| match statement {
+        events if is(events, "s.definition::text") => json(&definition),
+        _ => nothing(),
+    };
+    let refused = api_for(&[Scope::SpecsWrite, Scope::SpecsRead], script.clone());
+    let read = refused.post("/spec/transformer", &transformer).await;
+    assert_eq!(
+        (read.status, read.code()),
+        (StatusCode::FORBIDDEN, "missing_scope")
+    );
+    let read = refused.post("/spec/transformer/validate", &transformer).await;
+    assert_eq!(read.status, StatusCode::OK, "{}", read.body);
+    let read = api(script).post("/spec/transformer", &transformer).await;
+    assert_eq!(read.status, StatusCode::CREATED, "{}", read.body);
+    assert_eq!(read.body["kind"], "transformer");
 }
 
 #[tokio::test]
@@ -172,7 +196,7 @@ async fn a_bad_spec_answers_every_problem_with_its_pointer() {
     assert_eq!(other_kind.code(), "invalid_spec");
     assert_eq!(
         api_without_database()
-            .post("/spec/transformer", &event())
+            .post("/spec/pipeline", &event())
             .await
             .status,
         StatusCode::NOT_FOUND

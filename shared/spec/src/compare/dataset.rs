@@ -61,6 +61,10 @@ fn compare_feed(from: &DatasetDefinition, to: &DatasetDefinition, found: &mut Di
         );
         found.add(&at, Meaning::FeedChanged, message);
     }
+    if (&from.transformer, &from.steps) != (&to.transformer, &to.steps) {
+        let message = "its rows would be made by another transformer, or by other steps";
+        found.add(&Pointer::of(&["transformer_name"]), Meaning::FeedChanged, message);
+    }
     if from.filter != to.filter {
         let message = "other rows would count";
         found.add(&aggregate(&["filters"]), Meaning::FeedChanged, message);

@@ -1,11 +1,12 @@
+use millrace_core::definition::DatasetDefinition;
 use serde_json::{Value, json};
 
 use super::{
     Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
-    is_additive, stored_dataset, stored_dimension,
+    compare_transformers, is_additive, stored_dataset, stored_dimension,
 };
 use crate::tests::{attendance_dataset, attendance_event, catalogue, school_dimension, with};
-use crate::{check_dataset, check_dimension, check_event, check_source};
+use crate::{check_dataset, check_dimension, check_event, check_source, check_transformer};
 
 const EVENT: &str = "/input/properties/event/items";
 const DIMENSION: &str = "/input/properties/dimension/items";
@@ -260,6 +261,27 @@ fn a_source_keeps_its_target() {
     let found = compare_sources(&from, &moved);
     assert_eq!(codes(&found), [("target_changed", "/target")]);
     assert!(!is_additive(&found));
+}
+
+#[test]
+fn a_transformer_keeps_its_plan() {
+    let event = check_event(&attendance_event()).unwrap();
+    let body = json!({"ingestion_type": "transformer", "transformer_name": "t", "event_name": "event_students_attendance",
+        "steps": [{"filter": [{"column": "grade", "operator": ">", "value": "2"}]}]});
+    let from = check_transformer(&body, Some(&event)).unwrap();
+    let other = with(body, "/steps/0/filter/0/operator", json!(">="));
+    let found = compare_transformers(&from, &check_transformer(&other, Some(&event)).unwrap());
+    assert_eq!(codes(&found), [("plan_changed", "/steps")]);
+    assert!(!is_additive(&found));
+    assert!(compare_transformers(&from, &from).is_empty());
+    // A dataset has the steps that it was compiled with.
+    let dataset = check_dataset(&attendance_dataset(), &catalogue()).unwrap();
+    let transformed = DatasetDefinition {
+        steps: from.steps,
+        ..dataset.clone()
+    };
+    let found = compare_datasets(&dataset, &transformed);
+    assert_eq!(codes(&found), [("feed_changed", "/transformer_name")]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use millrace_core::Name;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, Feed};
 use millrace_core::field::FieldType;
+use millrace_core::step::{Step, TransformerDefinition};
 
 use super::parts::Parts;
 use super::{Catalogue, field};
@@ -15,6 +16,8 @@ pub const MAX_LISTED_EVENTS: usize = 20;
 /// A feed and its columns.
 pub(super) struct FeedColumns {
     pub(super) feed: Feed,
+    pub(super) transformer: Option<Name>,
+    pub(super) steps: Vec<Step>,
     groups: Vec<(Name, FieldType)>,
     outputs: Vec<(Name, FieldType)>,
 }
@@ -24,6 +27,8 @@ impl FeedColumns {
         let fields = event.fields.iter();
         Self {
             feed: Feed::Event(event.name.clone()),
+            transformer: None,
+            steps: Vec::new(),
             groups: fields
                 .map(|field| (field.name.clone(), field.field_type))
                 .collect(),
@@ -31,9 +36,21 @@ impl FeedColumns {
         }
     }
 
+    fn of_transformer(transformer: &TransformerDefinition) -> Self {
+        Self {
+            feed: Feed::Event(transformer.event.clone()),
+            transformer: Some(transformer.name.clone()),
+            steps: transformer.steps.clone(),
+            groups: transformer.columns.clone(),
+            outputs: Vec::new(),
+        }
+    }
+
     fn of_dataset(dataset: &DatasetDefinition, catalogue: &Catalogue) -> Self {
         Self {
             feed: Feed::Dataset(dataset.name.clone()),
+            transformer: None,
+            steps: Vec::new(),
             groups: groups(dataset, catalogue),
             outputs: outputs(dataset),
         }
@@ -41,8 +58,8 @@ impl FeedColumns {
 
     /// Its name.
     pub(super) fn name(&self) -> &Name {
-        match &self.feed {
-            Feed::Event(name) | Feed::Dataset(name) => name,
+        match (&self.transformer, &self.feed) {
+            (Some(name), _) | (None, Feed::Event(name) | Feed::Dataset(name)) => name,
         }
     }
 
@@ -69,6 +86,10 @@ impl FeedColumns {
 
     /// That there is no such column.
     pub(super) fn has_none(&self, column: &str) -> String {
+        if let Some(transformer) = &self.transformer {
+            let column = quoted(column);
+            return format!("the rows of the transformer {transformer} have no column {column}");
+        }
         match &self.feed {
             Feed::Event(event) => format!("the event {event} has no field {}", quoted(column)),
             Feed::Dataset(dataset) => format!("the dataset {dataset} has no column {}", quoted(column)),
@@ -100,13 +121,29 @@ fn outputs(dataset: &DatasetDefinition) -> Vec<(Name, FieldType)> {
         .collect()
 }
 
-/// The event or the dataset that the body names, else the only event that has all the columns.
+/// The transformer, the event or the dataset that the body names, else the only event that has all the columns.
 pub(super) fn find(
     parts: &Parts<'_>,
     dimension: Option<&DimensionDefinition>,
     catalogue: &Catalogue,
     problems: &mut Problems,
 ) -> Option<FeedColumns> {
+    if let Some(name) = parts.transformer_name {
+        let at = Pointer::of(&["transformer_name"]);
+        let Some(transformer) = catalogue.transformer(name) else {
+            let message = format!("there is no transformer {}", quoted(name));
+            problems.add(&at, "unknown_transformer", message);
+            return None;
+        };
+        if parts
+            .event_name
+            .is_some_and(|event| event != transformer.event.as_str())
+        {
+            let message = format!("{} takes the rows of {}", transformer.name, transformer.event);
+            problems.add(&Pointer::of(&["event_name"]), "wrong_value", message);
+        }
+        return Some(FeedColumns::of_transformer(transformer));
+    }
     match (parts.event_name, &parts.dataset) {
         (Some(name), _) => {
             let event = catalogue.event(name);

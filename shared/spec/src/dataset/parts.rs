@@ -32,6 +32,7 @@ pub(super) struct FilterPart<'a> {
 pub(super) struct Parts<'a> {
     pub(super) name: Name,
     pub(super) event_name: Option<&'a str>,
+    pub(super) transformer_name: Option<&'a str>,
     pub(super) dimension: Option<DimensionPart<'a>>,
     /// The served columns with their declared types, in order.
     pub(super) columns: &'a Map<String, Value>,
@@ -56,6 +57,7 @@ impl Parts<'_> {
         let names = |listed: &Listed<'_>| listed.name.to_owned();
         References {
             event: self.event_name.map(str::to_owned),
+            transformer: self.transformer_name.map(str::to_owned),
             dataset: self.dataset.as_ref().map(names),
             dimension: self.dimension.as_ref().map(|declared| names(&declared.table)),
             event_columns: self
@@ -98,6 +100,7 @@ pub(super) fn read<'a>(body: &'a Value, problems: &mut Problems) -> Option<Parts
     Some(Parts {
         name,
         event_name: body.get("event_name").and_then(Value::as_str),
+        transformer_name: body.get("transformer_name").and_then(Value::as_str),
         dimension: read_dimension(top, &at, problems),
         columns: items.get("properties")?.as_object()?,
         columns_at: items_at.member("properties"),

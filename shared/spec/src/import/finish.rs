@@ -74,7 +74,7 @@ fn check_body(spec: &mut Imported) {
     let errors = match spec.kind {
         Some(SpecKind::Dimension) => check_dimension(&made.body).err(),
         Some(SpecKind::Event) => check_event(&made.body).err(),
-        Some(SpecKind::Dataset | SpecKind::Source) | None => None,
+        Some(SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer) | None => None,
     };
     let mut findings = errors.map(|errors| made.findings(errors)).unwrap_or_default();
     let mut nul = Vec::new();
@@ -153,8 +153,9 @@ fn in_order(mut specs: Vec<Imported>) -> Vec<Imported> {
         None => 0,
         Some(SpecKind::Dimension) => 1,
         Some(SpecKind::Event) => 2,
-        Some(SpecKind::Dataset) => 3,
-        Some(SpecKind::Source) => 4,
+        Some(SpecKind::Transformer) => 3,
+        Some(SpecKind::Dataset) => 4,
+        Some(SpecKind::Source) => 5,
     });
     let mut missing: HashSet<String> = specs
         .iter()

@@ -1,6 +1,6 @@
 //! How files are written, as specs say it.
 
-use millrace_core::csv::{CsvFormat, Encoding, NumberFormat, Quote, ShortRows, UnknownColumns};
+use millrace_core::csv::{CsvFormat, Encoding, NumberFormat, OnError, Quote, ShortRows, UnknownColumns};
 use millrace_core::field::ColumnHeader;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn at(field: &str) -> String {
 fn the_files_format_is_read_from_the_body() {
     assert_eq!(check_event(&attendance_event()).unwrap().csv, CsvFormat::PLAIN);
     let csv = json!({"encoding": "windows-1252", "delimiter": "|", "quote": "none", "null_values": ["NULL", "NA"],
-        "short_rows": "fill", "unknown_columns": "ignore"});
+        "short_rows": "fill", "unknown_columns": "ignore", "on_error": "reject_all"});
     let expected = CsvFormat {
         encoding: Encoding::Windows1252,
         delimiter: Some('|'),
@@ -30,6 +30,7 @@ fn the_files_format_is_read_from_the_body() {
         null_values: vec!["NULL".to_owned(), "NA".to_owned()],
         short_rows: ShortRows::Fill,
         unknown_columns: UnknownColumns::Ignore,
+        on_error: OnError::RejectAll,
     };
     let event = check_event(&with(attendance_event(), "/csv", csv.clone())).unwrap();
     assert_eq!(event.csv, expected);
@@ -51,6 +52,7 @@ fn the_files_format_is_read_from_the_body() {
         (json!({"delimiter": "\n"}), "/csv/delimiter"),
         (json!({"encoding": "latin1"}), "/csv/encoding"),
         (json!({"null_values": [""]}), "/csv/null_values/0"),
+        (json!({"on_error": "ignore"}), "/csv/on_error"),
     ] {
         let refused = found(check_event(&with(attendance_event(), "/csv", csv.clone())));
         assert!(refused.iter().any(|(_, at)| at == pointer), "{csv}: {refused:?}");

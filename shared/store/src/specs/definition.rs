@@ -2,6 +2,7 @@
 
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::source::SourceDefinition;
+use millrace_core::step::TransformerDefinition;
 use serde::{Deserialize, Serialize};
 
 /// A compiled spec, of any kind.
@@ -9,7 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(untagged)]
 pub enum Definition {
     /// A dataset (first, since it has the most members of its own).
-    Dataset(DatasetDefinition),
+    Dataset(Box<DatasetDefinition>),
+    /// A transformer (it has steps).
+    Transformer(TransformerDefinition),
     /// A dimension.
     Dimension(DimensionDefinition),
     /// An event.
@@ -27,6 +30,7 @@ impl Definition {
             Self::Dimension(_) => SpecKind::Dimension,
             Self::Event(_) => SpecKind::Event,
             Self::Source(_) => SpecKind::Source,
+            Self::Transformer(_) => SpecKind::Transformer,
         }
     }
 
@@ -39,14 +43,22 @@ impl Definition {
                 let target = &source.target;
                 vec![(target.ingestion_type, target.ingestion_name.as_str())]
             }
+            Self::Transformer(transformer) => vec![(SpecKind::Event, transformer.event.as_str())],
             Self::Dataset(dataset) => {
                 let event = dataset.event().map(|event| (SpecKind::Event, event.as_str()));
+                let transformer = dataset.transformer.iter();
+                let transformer = transformer.map(|name| (SpecKind::Transformer, name.as_str()));
                 let datasets = dataset
                     .datasets()
                     .map(|dataset| (SpecKind::Dataset, dataset.as_str()));
                 let joined = dataset.join.iter();
                 let dimension = joined.map(|join| (SpecKind::Dimension, join.dimension.as_str()));
-                event.into_iter().chain(datasets).chain(dimension).collect()
+                event
+                    .into_iter()
+                    .chain(transformer)
+                    .chain(datasets)
+                    .chain(dimension)
+                    .collect()
             }
         }
     }
@@ -59,6 +71,7 @@ impl Definition {
             Self::Dimension(definition) => definition.name.as_str(),
             Self::Event(definition) => definition.name.as_str(),
             Self::Source(definition) => definition.name.as_str(),
+            Self::Transformer(definition) => definition.name.as_str(),
         }
     }
 }

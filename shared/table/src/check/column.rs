@@ -84,8 +84,9 @@ impl CheckedColumn {
         self.push_plain(row, text)
     }
 
+    /// Adds a value that is written in no format but the plain one, otherwise as [`Self::push`].
     #[inline]
-    fn push_plain(&mut self, row: usize, text: &[u8]) -> Result<(), Rule> {
+    pub(super) fn push_plain(&mut self, row: usize, text: &[u8]) -> Result<(), Rule> {
         self.push_value(text)?;
         self.builder.set_valid(row);
         if let Some(allowed) = &self.one_of

@@ -14,6 +14,8 @@ pub(super) struct Report {
     /// The fields of the file's columns, in the file's order; none where a column is read over.
     fields: Vec<Option<Field>>,
     dialect: Dialect,
+    /// The member of an archive that the rows stand in.
+    member: Option<String>,
     pub(super) limits: Limits,
     /// The record's broken rules, record and line still to be filled in.
     pub(super) errors: Vec<RowError>,
@@ -26,10 +28,21 @@ impl Report {
         Self {
             fields: header.columns.iter().map(field).collect(),
             dialect: header.dialect,
+            member: None,
             limits,
             errors: Vec::new(),
             output: Vec::new(),
         }
+    }
+
+    /// Goes on with a member of an archive.
+    pub(super) fn begin_member(&mut self, fields: &[Field], header: &Header, name: &str) {
+        let output = std::mem::take(&mut self.output);
+        *self = Self {
+            member: Some(name.to_owned()),
+            output,
+            ..Self::new(fields, header, self.limits)
+        };
     }
 
     fn note(&mut self, column: Option<String>, rule: Rule, expected: String, found: String) {
@@ -49,6 +62,13 @@ impl Report {
         let field = self.fields.get(index).and_then(Option::as_ref);
         let expected = words::expected(rule, field, &self.limits);
         self.note(field.map(column_name), rule, expected, found(text));
+    }
+
+    /// Notes a rule that no field is to blame for, at a name of the row's own where there is one.
+    #[cold]
+    pub(super) fn row(&mut self, column: Option<&str>, rule: Rule, expected: String, text: &[u8]) {
+        let column = column.map(|name| found(name.as_bytes()));
+        self.note(column, rule, expected, found(text));
     }
 
     /// Notes that the record has fewer or more cells than the header.
@@ -90,15 +110,28 @@ impl Report {
                 self.note(None, Rule::TooLong, expected, found(bytes));
             }
         }
+        self.write_raw(bytes, number, record.line, record.shape == Shape::TooLong)
+    }
+
+    /// Writes a row's bytes with its broken rules; `is_beginning` where there was more of it.
+    #[cold]
+    pub(super) fn write_raw(
+        &mut self,
+        bytes: &[u8],
+        number: u64,
+        line: u64,
+        is_beginning: bool,
+    ) -> Result<(), serde_json::Error> {
         for error in &mut self.errors {
-            (error.record, error.line) = (number, record.line);
+            (error.record, error.line) = (number, line);
         }
         let kept = bytes.len().min(self.limits.raw_bytes);
         let row = RejectedRow {
             record: number,
-            line: record.line,
+            line,
+            member: self.member.clone(),
             raw: bytes[..kept].to_vec(),
-            raw_is_cut: kept < bytes.len() || record.shape == Shape::TooLong,
+            raw_is_cut: kept < bytes.len() || is_beginning,
             errors: std::mem::take(&mut self.errors),
         };
         row.write(&mut self.output)?;

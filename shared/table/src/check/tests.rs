@@ -1,4 +1,5 @@
 mod formats;
+mod quotes;
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use super::{Refusal, SYNTAX};
 
 /// Reads a number. A whole one must fit 64 bits; any other must come back as it was written, digit by digit.
 pub(super) fn parse(text: &str) -> Result<Number, Refusal> {
-    let parts = Parts::of(text).ok_or((SYNTAX, "a number is not written as JSON asks for"))?;
+    let parts = Parts::of(text).ok_or(NOT_JSON)?;
     let number: Number = serde_json::from_str(text).map_err(|_| NOT_EXACT)?;
     let held = number.to_string();
     match Parts::of(&held) {
@@ -14,6 +14,13 @@ pub(super) fn parse(text: &str) -> Result<Number, Refusal> {
         _ => Err(NOT_EXACT),
     }
 }
+
+/// Checks how a number is written, whatever its digits.
+pub(super) fn check(text: &str) -> Result<(), Refusal> {
+    Parts::of(text).map(|_| ()).ok_or(NOT_JSON)
+}
+
+const NOT_JSON: Refusal = (SYNTAX, "a number is not written as JSON asks for");
 
 const NOT_EXACT: Refusal = (
     "number_not_exact",

@@ -4,8 +4,12 @@ use millrace_core::csv::CsvFormat;
 use millrace_core::field::Field;
 
 use super::{Expected, check_as};
-use crate::header::FileFormat;
+use crate::check::FileCheck;
+use crate::header::{FileFormat, Header, HeaderRead};
 use crate::limits::Limits;
+use crate::part::PartReader;
+use crate::rejected::read_rejected;
+use crate::scan::Extent;
 
 const FIELDS: &str = r#"[{"name":"id","type":"text","required":true},
     {"name":"total","type":"integer","required":false,"number_format":{"group_mark":","}},
@@ -154,4 +158,68 @@ fn without_quotes_every_quote_is_a_character() {
     assert_eq!(errors, [""; 0]);
     let (kept, _) = shown("id;total\n'a;b';'7'\n'it''s';\n", r#"{"quote":"'"}"#);
     assert_eq!(kept, [r#"["a;b",7,null,null]"#, r#"["it's",null,null,null]"#]);
+}
+
+#[test]
+fn members_of_an_archive_are_one_file_whose_records_are_numbered_through() {
+    let fields: Vec<Field> = serde_json::from_str(
+        r#"[{"name":"n","type":"integer","required":true},{"name":"t","type":"text","required":false}]"#,
+    )
+    .unwrap();
+    let format = FileFormat::plain(&fields);
+    let limits = Limits::default();
+    let header = |bytes: &[u8]| match Header::read(bytes, Extent::Whole, format, &limits) {
+        Ok(HeaderRead::Done(header)) => header,
+        other => panic!("{other:?}"),
+    };
+    let members = [
+        ("a", "n,t\n1,x\nbad,y"),
+        ("b", "t;n\n;z\n\nw;2\n"),
+        ("c", "n\n3\n"),
+        ("d", "n\n"),
+    ];
+    for piece in [1, 100] {
+        let first = header(members[0].1.as_bytes());
+        let mut check = FileCheck::new(format, &first, first.start(), limits).unwrap();
+        for (name, text) in members {
+            let header = header(text.as_bytes());
+            check.begin_member(format, &header, name).unwrap();
+            let body = &text.as_bytes()[usize::try_from(header.bytes_used).unwrap()..];
+            body.chunks(piece).for_each(|piece| check.push(piece).unwrap());
+        }
+        let summary = check.finish().unwrap();
+        assert_eq!(
+            (summary.counts.kept, summary.counts.rejected, summary.last_record),
+            (3, 2, 5)
+        );
+        let part = check.take_part_bytes();
+        let mut reader = PartReader::new(&part[..]).unwrap();
+        let mut kept = Vec::new();
+        while let Some(block) = reader.next_block().unwrap() {
+            for row in 0..block.rows() {
+                let text = |column: usize| block.columns[column].text_at(row).unwrap();
+                kept.push((block.records[row], block.lines[row], text(0), text(1)));
+            }
+        }
+        let some = |text: &str| Some(text.to_owned());
+        let expected = [
+            (1, 2, some("1"), some("x")),
+            (4, 4, some("2"), some("w")),
+            (5, 2, some("3"), None),
+        ];
+        assert_eq!(kept, expected, "{piece}");
+        let (rejected, _) = read_rejected(&check.take_row_error_bytes());
+        let told: Vec<_> = rejected
+            .iter()
+            .map(|row| {
+                (
+                    row.record,
+                    row.line,
+                    row.member.as_deref(),
+                    row.errors[0].column.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(told, [(2, 3, Some("a"), Some("n")), (3, 2, Some("b"), Some("n"))]);
+    }
 }

@@ -1,0 +1,51 @@
+//! Objects that S3 tells of: uploads that were registered before, and drops that are registered now.
+
+use millrace_core::object_key::{ArrivedObject, DROPS, parse_drop, parse_upload};
+use millrace_store::drops::BeginDrop;
+
+use crate::ingest::{IngestPorts, ingest_file};
+use crate::upload::new_file_id;
+use crate::{Disposition, Handled};
+
+/// Handles "this object was written".
+///
+/// # Errors
+/// A failure of a bucket, a queue or the database.
+pub async fn take_object(ports: &IngestPorts<'_>, arrived: &ArrivedObject) -> Handled {
+    let key = arrived.object.key.as_str();
+    if key.starts_with(DROPS) {
+        return take_drop(ports, arrived).await;
+    }
+    match parse_upload(key) {
+        Some(file) => ingest_file(ports, file).await,
+        None => {
+            let why = format!("{key} is not a key that an upload was given");
+            Ok(Disposition::Reject(why))
+        }
+    }
+}
+
+/// Registers a dropped object and validates it. What cannot be registered is stored with its reason, where operators look.
+async fn take_drop(ports: &IngestPorts<'_>, arrived: &ArrivedObject) -> Handled {
+    let key = arrived.object.key.as_str();
+    // What consoles make for a folder.
+    if key.ends_with('/') && arrived.size_bytes.is_none_or(|bytes| bytes == 0) {
+        return Ok(Disposition::Done);
+    }
+    let parsed = parse_drop(key);
+    let new_file_id = new_file_id(ports.surroundings);
+    let begun = ports
+        .store
+        .begin_drop(arrived, parsed.as_ref(), new_file_id)
+        .await?;
+    let BeginDrop::Taken { files } = begun else {
+        return Ok(Disposition::Done);
+    };
+    // The newest first: an older one that comes late finds it there, and never shows.
+    for file in files {
+        if let Disposition::Reject(why) = ingest_file(ports, file).await? {
+            return Ok(Disposition::Reject(why));
+        }
+    }
+    Ok(Disposition::Done)
+}

@@ -1,0 +1,112 @@
+//! Addresses at which one object can be written or read for a while.
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_sdk_s3::presigning::PresigningConfig;
+use millrace_app::ports::{DownloadSigner, PresignedUpload, UploadSigner};
+use millrace_core::failure::{Failure, FailureKind};
+
+use super::Bucket;
+use crate::failure::map;
+
+#[async_trait]
+impl UploadSigner for Bucket {
+    async fn sign_upload(&self, key: &str, valid_seconds: u32) -> Result<PresignedUpload, Failure> {
+        const OPERATION: &str = "s3.presign_put_object";
+        let valid = Duration::from_secs(u64::from(valid_seconds));
+        let config = PresigningConfig::expires_in(valid)
+            .map_err(|error| Failure::new(FailureKind::Invalid, OPERATION, error))?;
+        // One object, once: whoever has the address cannot replace what was sent.
+        let call = self
+            .client()
+            .await
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .if_none_match("*");
+        let request = call
+            .presigned(config)
+            .await
+            .map_err(|error| map(OPERATION, error))?;
+        let headers = request
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Ok(PresignedUpload {
+            url: request.uri().to_owned(),
+            headers,
+            expires_at: now_seconds() + i64::from(valid_seconds),
+        })
+    }
+}
+
+#[async_trait]
+impl DownloadSigner for Bucket {
+    async fn sign_download(
+        &self,
+        key: &str,
+        file_name: &str,
+        media_type: &str,
+        valid_seconds: u32,
+    ) -> Result<String, Failure> {
+        const OPERATION: &str = "s3.presign_get_object";
+        let valid = Duration::from_secs(u64::from(valid_seconds));
+        let config = PresigningConfig::expires_in(valid)
+            .map_err(|error| Failure::new(FailureKind::Invalid, OPERATION, error))?;
+        let call = self
+            .client()
+            .await
+            .get_object()
+            .bucket(&self.name)
+            .key(key)
+            .response_content_disposition(attachment(file_name))
+            .response_content_type(media_type);
+        let request = call
+            .presigned(config)
+            .await
+            .map_err(|error| map(OPERATION, error))?;
+        Ok(request.uri().to_owned())
+    }
+}
+
+/// A `Content-Disposition` (RFC 6266): the name in ASCII for old readers, and as it is.
+fn attachment(file_name: &str) -> String {
+    let is_plain = |character: &char| character.is_ascii_alphanumeric() || " .-_".contains(*character);
+    let ascii: String = file_name
+        .chars()
+        .map(|character| if is_plain(&character) { character } else { '_' })
+        .collect();
+    let mut encoded = String::new();
+    for byte in file_name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a signature is made of the clock's time, inside the SDK as well"
+)]
+fn now_seconds() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attachment;
+
+    #[test]
+    fn a_file_name_stays_one_whatever_it_holds() {
+        assert_eq!(
+            attachment("Präsenz \"2023\"\r\n.pdf"),
+            "attachment; filename=\"Pr_senz _2023___.pdf\"; filename*=UTF-8''Pr%C3%A4senz%20%222023%22%0D%0A.pdf"
+        );
+    }
+}
