@@ -203,7 +203,14 @@ async fn make_partial(
         let reader = PartReader::new(Cursor::new(bytes)).map_err(defect)?;
         let plan = AggregationPlan::new(definition, reader.schema()).map_err(defect)?;
         let mut reader = reader.with_columns(&plan.columns());
-        let builder = builder.get_or_insert_with(|| PartialBuilder::new(plan));
+        let builder = match &mut builder {
+            // Parts of a repaired file may be of several versions of the spec.
+            Some(builder) => {
+                builder.follow(plan);
+                builder
+            }
+            None => builder.insert(PartialBuilder::new(plan)),
+        };
         while let Some(block) = reader.next_block().map_err(defect)? {
             builder.add_block(&block).map_err(refused)?;
         }

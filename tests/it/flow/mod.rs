@@ -19,6 +19,7 @@ mod kpis;
 mod long_keys;
 mod lookups;
 mod poison;
+mod repairs;
 mod repeats;
 mod samples;
 mod senders;
