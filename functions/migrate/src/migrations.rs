@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "settling", "0011_settling.sql"),
     migration!(12, "kpis", "0012_kpis.sql"),
     migration!(13, "ways_in", "0013_ways_in.sql"),
+    migration!(16, "building", "0016_building.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod archives;
+mod back_filled;
 mod bad_rows;
 mod batches;
 mod chunked;
