@@ -11,6 +11,7 @@ pub mod files;
 pub mod health;
 pub mod import;
 pub mod kpi;
+pub mod reconciliation;
 pub mod sources;
 pub mod specs;
 pub mod system_message;

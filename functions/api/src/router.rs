@@ -20,8 +20,8 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi, sources,
-    specs, system_message, uploads,
+    batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi,
+    reconciliation, sources, specs, system_message, uploads,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -142,6 +142,7 @@ fn service_routes() -> Vec<Route> {
             .takes(Takes::Json)
             .problems(&[422]),
         scoped(Scope::Admin, handler!(system_message::remove)),
+        scoped(Scope::Admin, handler!(reconciliation::read)),
     ]
 }
 
@@ -197,11 +198,11 @@ fn file_routes() -> Vec<Route> {
 
 fn figure_routes() -> Vec<Route> {
     vec![
-        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
-        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[409, 422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[409, 422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[409, 422]),
     ]
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod kpis;
 pub(crate) mod openapi;
+pub(crate) mod reconciliation;
 pub(crate) mod sources;
 pub(crate) mod specs;
 pub(crate) mod system_message;

@@ -3,10 +3,13 @@
 //! Check and aggregation run as they do between two calls to S3, on one thread; staging and apply are the store's own
 //! statements through the local Data API in process, as the application's role, on a migrated database that is empty
 //! in each round. All sums are compared with the manifest: a figure of a wrong result is an error.
+//!
+//! The check is set beside `DuckDB`'s `read_csv` with its reject tables into an in-memory table, on one thread.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -21,12 +24,22 @@ use millrace_store::contributions::{Application, ApplyOutcome};
 use millrace_store::files::BeginVersion;
 use millrace_tests::{Database, Road, specs};
 
+use serde::Deserialize;
+
 use crate::attendance::{aggregate, check_file, dataset, dataset_body, event, event_body};
 use crate::generator::{Manifest, Quality, generate};
+use crate::goal::Goal;
 use crate::options::Effort;
 use crate::report::{Figure, Row};
 use crate::screen;
 use crate::yardstick::Copy;
+
+/// Rows checked and written as a part, at least so many times those that `DuckDB` reads into a table.
+const CHECK: Goal = Goal::AtLeast(1.5);
+/// The time for a file with 1 % spoilt rows is at most 1.1 times that of a clean one.
+const SPOILT: Goal = Goal::AtLeast(1.0 / 1.1);
+/// Aggregation takes at most 0.45 of the time of `\copy`.
+const AGGREGATE: Goal = Goal::AtLeast(1.0 / 0.45);
 
 /// The id of the one attempt that stages.
 const STAGE: &str = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4b";
@@ -45,10 +58,50 @@ struct Round {
     aggregate: f64,
     stage: f64,
     apply: f64,
+    duckdb: f64,
+    duckdb_spoilt: f64,
+}
+
+/// The peer's Python and the tree.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    /// Its Python.
+    pub python: &'a Path,
+    /// The tree.
+    pub workspace: &'a Path,
+}
+
+/// What the peer read.
+#[derive(Debug, Deserialize)]
+struct PeerRead {
+    version: String,
+    seconds: f64,
+    kept: u64,
+}
+
+impl Peer<'_> {
+    fn read(&self, input: &Input) -> anyhow::Result<PeerRead> {
+        let script = self.workspace.join("localstack/bench/peers/duckdb_read_csv.py");
+        let output = Command::new(self.python)
+            .env_clear()
+            .env("LANG", "C.UTF-8")
+            .arg(script)
+            .arg(&input.path)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| self.python.display().to_string())?;
+        ensure!(
+            output.status.success(),
+            "DuckDB failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).context("DuckDB's answer")
+    }
 }
 
 /// What stays the same over the rounds.
-struct Setting {
+struct Setting<'a> {
+    peer: Peer<'a>,
     clean: Input,
     spoilt: Input,
     event: EventDefinition,
@@ -56,14 +109,15 @@ struct Setting {
     copy: Copy,
 }
 
-/// Measures the data stages; says which PostgreSQL it was.
+/// Measures the data stages; says which PostgreSQL and which peer it was.
 ///
 /// # Errors
 /// When something fails or a sum is wrong.
-pub fn run(folder: &Path, effort: &Effort) -> anyhow::Result<(Vec<Row>, String)> {
+pub fn run(folder: &Path, peer: Peer<'_>, effort: &Effort) -> anyhow::Result<(Vec<Row>, String)> {
     let files = tempfile::tempdir_in(folder)?;
     let server = millrace_tests::postgres().context("no PostgreSQL is installed")?;
     let setting = Setting {
+        peer,
         clean: make(files.path(), "clean.csv", Quality::Clean, effort.records)?,
         spoilt: make(
             files.path(),
@@ -83,7 +137,9 @@ pub fn run(folder: &Path, effort: &Effort) -> anyhow::Result<(Vec<Row>, String)>
         screen::line(&format!("  · data, round {number} of {}", effort.rounds));
         rounds.push(setting.round(&runtime)?);
     }
-    Ok((setting.rows(&rounds), setting.copy.version()?))
+    let peer = peer.read(&setting.clean)?.version;
+    let versions = format!("{}, DuckDB {peer}", setting.copy.version()?);
+    Ok((setting.rows(&rounds), versions))
 }
 
 fn make(folder: &Path, name: &str, quality: Quality, records: u64) -> anyhow::Result<Input> {
@@ -100,9 +156,17 @@ fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)
     Ok((done, begin.elapsed().as_secs_f64()))
 }
 
-impl Setting {
+impl Setting<'_> {
     fn round(&self, runtime: &tokio::runtime::Runtime) -> anyhow::Result<Round> {
         let copy = self.copy.run(&self.clean.path, self.clean.manifest.records)?;
+        let read = self.peer.read(&self.clean)?;
+        ensure!(
+            read.kept == self.clean.manifest.valid,
+            "DuckDB kept {} rows",
+            read.kept
+        );
+        // How many of the spoilt rows it finds is its own matter: it has no limits on lengths.
+        let read_spoilt = self.peer.read(&self.spoilt)?;
         let (clean, check) = timed(|| check_file(&self.clean.path, &self.event))?;
         let (spoilt, check_spoilt) = timed(|| check_file(&self.spoilt.path, &self.event))?;
         for (checked, input) in [(&clean, &self.clean), (&spoilt, &self.spoilt)] {
@@ -127,6 +191,8 @@ impl Setting {
             aggregate,
             stage: stage.as_secs_f64(),
             apply: apply.as_secs_f64(),
+            duckdb: read.seconds,
+            duckdb_spoilt: read_spoilt.seconds,
         })
     }
 
@@ -214,14 +280,35 @@ impl Setting {
             goal: None,
         };
         let whole = rates(|round| round.check + round.aggregate + round.stage + round.apply);
+        let (check, spoilt) = (rates(|round| round.check), rates(|round| round.check_spoilt));
+        let (peer, peer_spoilt) = (rates(|round| round.duckdb), rates(|round| round.duckdb_spoilt));
+        let beside = |subject: &str, values: &[f64], yardstick, goal| Figure {
+            yardstick: Some(yardstick),
+            goal,
+            ..figure(subject, values.to_vec())
+        };
+        let alone = |subject: &str, values: &[f64]| Figure {
+            yardstick: None,
+            ..figure(subject, values.to_vec())
+        };
         let figures = [
+            alone("\\copy, unlogged", &copy),
+            alone("DuckDB read_csv", &peer),
+            alone("DuckDB read_csv, 1 % spoilt", &peer_spoilt),
+            figure("check + part", check.clone()),
+            beside("check + part", &check, ("DuckDB", peer.clone()), Some(CHECK)),
+            figure("check + part, 1 % spoilt", spoilt.clone()),
+            beside("check + part, 1 % spoilt", &spoilt, ("DuckDB", peer_spoilt), None),
+            beside(
+                "check + part, 1 % spoilt",
+                &spoilt,
+                ("clean", check),
+                Some(SPOILT),
+            ),
             Figure {
-                yardstick: None,
-                ..figure("\\copy, unlogged", copy.clone())
+                goal: Some(AGGREGATE),
+                ..figure("aggregate", rates(|round| round.aggregate))
             },
-            figure("check + part", rates(|round| round.check)),
-            figure("check + part, 1 % spoilt", rates(|round| round.check_spoilt)),
-            figure("aggregate", rates(|round| round.aggregate)),
             figure("stage + apply", rates(|round| round.stage + round.apply)),
             figure("apply alone", rates(|round| round.apply)),
             figure("file → cells, one after the other", whole),

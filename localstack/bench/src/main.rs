@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use millrace_bench::data::Peer;
 use millrace_bench::documents::Setting;
 use millrace_bench::machine::Machine;
 use millrace_bench::options::{Effort, Options, Stage};
@@ -54,7 +55,11 @@ fn measure(options: &Options, outcome: &mut Outcome) -> anyhow::Result<()> {
         outcome.stages.insert("functions", rows);
     }
     if options.wants(Stage::Data) {
-        let (rows, version) = data::run(&options.folder, &outcome.effort).context("data")?;
+        let peer = Peer {
+            python: &options.python,
+            workspace: &options.workspace,
+        };
+        let (rows, version) = data::run(&options.folder, peer, &outcome.effort).context("data")?;
         outcome.stages.insert("data", rows);
         outcome.versions.insert("PostgreSQL", version);
     }

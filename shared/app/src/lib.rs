@@ -30,6 +30,7 @@ pub mod load_dimension;
 pub mod outbox;
 mod partials;
 pub mod ports;
+pub mod reconcile;
 pub mod render_document;
 pub mod repair;
 pub mod row_errors;

@@ -14,6 +14,7 @@ pub mod drops;
 pub mod files;
 pub mod health;
 pub mod outbox;
+pub mod reconciliation;
 pub mod repairs;
 pub mod selection;
 pub mod shares;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod archives;
+mod back_filled;
 mod bad_rows;
 mod batches;
 mod chunked;
@@ -19,6 +20,7 @@ mod kpis;
 mod long_keys;
 mod lookups;
 mod poison;
+mod reconciled;
 mod repairs;
 mod repeats;
 mod samples;

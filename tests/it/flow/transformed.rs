@@ -8,7 +8,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_store::datasets::KpiQuery;
 use millrace_store::selection::Grouping;
-use millrace_tests::{Database, Random, Road, specs};
+use millrace_tests::{Database, Random, Road, sample_data, specs};
 use serde_json::{Value, json};
 
 const MONTHS: (SpecKind, &str) = (SpecKind::Event, "months");
@@ -226,4 +226,46 @@ async fn a_line_that_made_several_rows_is_told_once_for_each() {
     }
     assert_eq!(lines, expected);
     assert_eq!(shares.files[0].rows, expected.len() as u64);
+}
+
+/// 120,000 months of 31 columns in a zip, `|` between cells, `NULL` for none; a 5 is neither present nor absent. The totals
+/// were counted by another program.
+#[tokio::test]
+async fn a_zip_of_wide_months_has_the_totals_that_were_counted() {
+    let (Some(folder), Some(database)) = (sample_data("cqube/mock-v4"), Database::new()) else {
+        return;
+    };
+    let [mut event, mut transformer, dataset] = bodies();
+    event["csv"] = json!({"delimiter": "|", "null_values": ["NULL"], "unknown_columns": "ignore"});
+    let properties = &mut event["input"]["properties"]["event"]["items"]["properties"];
+    for (field, header) in [
+        ("school", "SchoolId"),
+        ("academic_year", "AcademicYear"),
+        ("month", "Month"),
+    ] {
+        properties[field]["header"] = json!(header);
+    }
+    transformer["steps"][1]["derive"]["cases"]["when"] = json!({"2020-21": "2020"});
+    transformer["steps"][5]["filter"] = json!([{"column": "status", "operator": "!=", "value": "5"}]);
+    for body in [event, transformer, dataset] {
+        specs::create(&database.owner_store(), &body).await;
+    }
+    let road = Road::new(database.app());
+    let zip = std::fs::read(folder.join("student_attendance.zip")).unwrap();
+    let file = road.send(MONTHS, "student_attendance.zip", Mode::New, zip).await;
+    road.settle().await;
+    let record = road.record(file).await;
+    assert_eq!((record.facts.error, record.facts.counts.kept), (None, 120_000));
+    let totals = "select concat_ws(' ', sum(sum_present), sum(sum_counted), count(distinct date), count(distinct school)) \
+                  from ingestion.present_by_day";
+    assert_eq!(
+        database.value(totals).await.as_deref(),
+        Some("2692652 3079047 31 4800")
+    );
+    let day = "select concat_ws(' ', sum(sum_present), sum(sum_counted)) from ingestion.present_by_day \
+               where date = '2020-07-01'";
+    assert_eq!(database.value(day).await.as_deref(), Some("104891 120000"));
+    let school = "select concat_ws(' ', sum(sum_present), sum(sum_counted)) from ingestion.present_by_day \
+                  where school = '75010101001'";
+    assert_eq!(database.value(school).await.as_deref(), Some("628 647"));
 }

@@ -1,0 +1,332 @@
+//! Whether it all adds up: what was received, what was kept, what was reduced, what the cells hold.
+//!
+//! Every hop keeps its counts. This compares them, file by file and dataset by dataset, over tables and buckets, and
+//! names what is missing or doubled. It changes nothing.
+
+use millrace_aggregate::PartialSummary;
+use millrace_core::failure::Failure;
+use millrace_core::ids::FileVersion;
+use millrace_store::Store;
+use millrace_store::reconciliation::{CountingPart, CountingPartial, FileCounts};
+
+use crate::ports::ObjectStore;
+
+/// Items of a kind that a call looks at.
+const PAGE: u32 = 100;
+/// What has waited for so long was forgotten: reminders come long before.
+const WAITING_SECONDS: u32 = 900;
+
+/// Something that does not add up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule, stable.
+    pub rule: &'static str,
+    /// The dataset, where it is about one.
+    pub dataset: Option<String>,
+    /// The file version, where it is about one.
+    pub file: Option<FileVersion>,
+    /// What it is and what it should be, in words.
+    pub message: String,
+}
+
+/// A part of the whole that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// How many files, datasets, partials, parts or queues were looked at.
+    pub checked: usize,
+    /// What does not add up.
+    pub findings: Vec<Finding>,
+    /// Where the next call goes on; none at the end.
+    pub next: Option<String>,
+}
+
+/// Why nothing was looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The cursor is none that a call gave out.
+    #[error("the cursor is not one that a page gave out")]
+    BadCursor,
+    /// A bucket or the database failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// Where a call begins: each stage goes from its beginning to its end, then comes the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Position {
+    Files(i64),
+    Cells(String),
+    Partials(String, Option<FileVersion>),
+    Parts(Option<FileVersion>, u32),
+    Outbox,
+}
+
+impl Position {
+    fn parse(cursor: &str) -> Option<Self> {
+        let (stage, rest) = cursor.split_once(':')?;
+        let version = |text: &str| -> Option<FileVersion> {
+            let (file_id, version) = text.split_once('.')?;
+            Some(FileVersion {
+                file_id: file_id.parse().ok()?,
+                version: version.parse().ok()?,
+            })
+        };
+        Some(match stage {
+            "files" => Self::Files(rest.parse().ok()?),
+            "cells" => Self::Cells(rest.to_owned()),
+            "partials" if rest.is_empty() => Self::Partials(String::new(), None),
+            "partials" => {
+                let (file, dataset) = rest.split_once('/')?;
+                Self::Partials(dataset.to_owned(), Some(version(file)?))
+            }
+            "parts" if rest.is_empty() => Self::Parts(None, 0),
+            "parts" => {
+                let (file, chunk) = rest.split_once('/')?;
+                Self::Parts(Some(version(file)?), chunk.parse().ok()?)
+            }
+            "outbox" => Self::Outbox,
+            _ => return None,
+        })
+    }
+
+    fn cursor(&self) -> String {
+        let version = |file: &FileVersion| format!("{}.{}", file.file_id, file.version);
+        match self {
+            Self::Files(after) => format!("files:{after}"),
+            Self::Cells(after) => format!("cells:{after}"),
+            Self::Partials(dataset, Some(file)) => format!("partials:{}/{dataset}", version(file)),
+            Self::Partials(_, None) => "partials:".to_owned(),
+            Self::Parts(Some(file), chunk) => format!("parts:{}/{chunk}", version(file)),
+            Self::Parts(None, _) => "parts:".to_owned(),
+            Self::Outbox => "outbox:".to_owned(),
+        }
+    }
+}
+
+/// Looks at the next part of the whole.
+///
+/// # Errors
+/// [`ReconcileError`] for a foreign cursor, or when a bucket or the database fails.
+pub async fn reconcile(
+    store: &Store,
+    collections: &dyn ObjectStore,
+    cursor: Option<&str>,
+) -> Result<Reconciled, ReconcileError> {
+    let position = match cursor {
+        None => Position::Files(0),
+        Some(cursor) => Position::parse(cursor).ok_or(ReconcileError::BadCursor)?,
+    };
+    let mut found = Reconciled::default();
+    let next = match position {
+        Position::Files(after) => files(store, after, &mut found).await?,
+        Position::Cells(after) => cells(store, &after, &mut found).await?,
+        Position::Partials(dataset, file) => {
+            let after = (dataset.as_str(), file.map(|file| file.file_id));
+            let page = store.list_counting_partials(after, PAGE).await?;
+            partials(collections, &page, &mut found).await?
+        }
+        Position::Parts(file, chunk) => {
+            let page = store.list_counting_parts((file, chunk), PAGE).await?;
+            parts(collections, &page, &mut found).await?
+        }
+        Position::Outbox => outbox(store, &mut found).await?,
+    };
+    found.next = next.map(|next| next.cursor());
+    Ok(found)
+}
+
+async fn files(store: &Store, after: i64, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
+    let page = store.list_file_counts(after, PAGE).await?;
+    found.checked = page.len();
+    found.findings = page.iter().filter_map(file_finding).collect();
+    let last = page.last().filter(|_| page.len() == PAGE as usize);
+    Ok(Some(match last {
+        Some(last) => Position::Files(last.sequence),
+        None => Position::Cells(String::new()),
+    }))
+}
+
+fn file_finding(counts: &FileCounts) -> Option<Finding> {
+    let finding = |rule, message| {
+        Some(Finding {
+            rule,
+            dataset: None,
+            file: Some(counts.file),
+            message,
+        })
+    };
+    let expected = counts.chunks_expected.unwrap_or_default();
+    if counts.chunks != expected {
+        let message = format!("{} of {expected} chunks are there", counts.chunks);
+        return finding("chunks_differ", message);
+    }
+    let [rows, kept, rejected] = counts.counted;
+    if counts.counted != counts.added || rows != kept + rejected {
+        let [in_rows, in_kept, in_rejected] = counts.added;
+        let message = format!(
+            "{rows} rows, {kept} kept and {rejected} rejected; the chunks have {in_rows}, {in_kept} and {in_rejected}"
+        );
+        return finding("rows_differ", message);
+    }
+    None
+}
+
+async fn cells(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
+    let page = store.list_cell_datasets(after, PAGE).await?;
+    for name in &page {
+        let Some((table, _)) = store.dataset_table(name).await? else {
+            continue;
+        };
+        let Some(counts) = store.count_cells(&table).await? else {
+            continue;
+        };
+        found.checked += 1;
+        let mut add = |rule, message| {
+            found.findings.push(Finding {
+                rule,
+                dataset: Some(name.clone()),
+                file: None,
+                message,
+            });
+        };
+        if counts.in_cells != counts.contributed {
+            let message = format!(
+                "the cells hold {} rows, the files that count brought {}",
+                counts.in_cells, counts.contributed
+            );
+            add("cells_differ", message);
+        }
+        if counts.doubled > 0 {
+            add("files_doubled", format!("{} files count twice", counts.doubled));
+        }
+        if counts.missing > 0 {
+            let message = format!("{} files neither count nor wait to", counts.missing);
+            add("files_missing", message);
+        }
+    }
+    let last = page.last().filter(|_| page.len() == PAGE as usize);
+    Ok(Some(match last {
+        Some(last) => Position::Cells(last.clone()),
+        None => Position::Partials(String::new(), None),
+    }))
+}
+
+async fn partials(
+    collections: &dyn ObjectStore,
+    page: &[CountingPartial],
+    found: &mut Reconciled,
+) -> Result<Option<Position>, Failure> {
+    for counting in page {
+        found.checked += 1;
+        if let Some((rule, message)) = partial_finding(collections, counting).await? {
+            found.findings.push(Finding {
+                rule,
+                dataset: Some(counting.dataset.clone()),
+                file: Some(counting.file),
+                message,
+            });
+        }
+    }
+    let last = page.last().filter(|_| page.len() == PAGE as usize);
+    Ok(Some(match last {
+        Some(last) => Position::Partials(last.dataset.clone(), Some(last.file)),
+        None => Position::Parts(None, 0),
+    }))
+}
+
+async fn partial_finding(
+    collections: &dyn ObjectStore,
+    counting: &CountingPartial,
+) -> Result<Option<(&'static str, String)>, Failure> {
+    let key = &counting.partial_key;
+    let Some(size_bytes) = collections.size(key).await? else {
+        return Ok(Some(("partial_missing", format!("{key} is not there"))));
+    };
+    let mut beginning = Vec::new();
+    let end = size_bytes.min(PartialSummary::BYTES as u64);
+    let mut stream = collections.open(key, 0, Some(end)).await?;
+    while let Some(bytes) = stream.next().await? {
+        beginning.extend_from_slice(&bytes);
+    }
+    let Ok(summary) = PartialSummary::parse(&beginning) else {
+        return Ok(Some(("partial_damaged", format!("{key} is no partial"))));
+    };
+    if (summary.entries, summary.rows) != (counting.cells, counting.rows) {
+        let message = format!(
+            "{key} has {} rows in {} cells, the ledger {} in {}",
+            summary.rows, summary.entries, counting.rows, counting.cells
+        );
+        return Ok(Some(("partial_differs", message)));
+    }
+    Ok(counting.kept.filter(|kept| *kept != counting.rows).map(|kept| {
+        let message = format!("{kept} rows were kept, {} were reduced", counting.rows);
+        ("rows_lost", message)
+    }))
+}
+
+async fn parts(
+    collections: &dyn ObjectStore,
+    page: &[CountingPart],
+    found: &mut Reconciled,
+) -> Result<Option<Position>, Failure> {
+    for part in page {
+        found.checked += 1;
+        if collections.size(&part.part_key).await?.is_none() {
+            found.findings.push(Finding {
+                rule: "part_missing",
+                dataset: None,
+                file: Some(part.file),
+                message: format!("{} is not there", part.part_key),
+            });
+        }
+    }
+    let last = page.last().filter(|_| page.len() == PAGE as usize);
+    Ok(Some(match last {
+        Some(last) => Position::Parts(Some(last.file), last.chunk),
+        None => Position::Outbox,
+    }))
+}
+
+async fn outbox(store: &Store, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
+    found.checked = 1;
+    let waiting = store.count_waiting_messages(WAITING_SECONDS).await?;
+    if waiting > 0 {
+        found.findings.push(Finding {
+            rule: "messages_wait",
+            dataset: None,
+            file: None,
+            message: format!(
+                "{waiting} messages were not sent for {WAITING_SECONDS} seconds: drive the files on"
+            ),
+        });
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Position;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let file = "01859000-0000-7000-8000-000000000000.3";
+        for cursor in [
+            "files:17".to_owned(),
+            "cells:".to_owned(),
+            "cells:by_school".to_owned(),
+            "partials:".to_owned(),
+            format!("partials:{file}/by_school"),
+            "parts:".to_owned(),
+            format!("parts:{file}/4"),
+            "outbox:".to_owned(),
+        ] {
+            assert_eq!(
+                Position::parse(&cursor).map(|position| position.cursor()),
+                Some(cursor)
+            );
+        }
+        for foreign in ["", "files:", "files:x", "partials:x", "parts:x/1", "else:1"] {
+            assert_eq!(Position::parse(foreign), None, "{foreign}");
+        }
+    }
+}

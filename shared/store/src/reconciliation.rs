@@ -1,0 +1,194 @@
+//! What the tables say of each other, for whoever checks that it adds up.
+
+use millrace_core::failure::Failure;
+use millrace_core::ids::{FileId, FileVersion};
+use serde::Deserialize;
+
+use crate::tables::DatasetTable;
+use crate::{Statement, Store};
+
+/// The counts of a validated file version, and of its chunks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FileCounts {
+    /// The file version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// Its place in the order of arrival.
+    pub sequence: i64,
+    /// How many chunks it was split into.
+    pub chunks_expected: Option<u64>,
+    /// How many there are.
+    pub chunks: u64,
+    /// Rows, kept and rejected rows of the version.
+    pub counted: [u64; 3],
+    /// The same, added up over its chunks.
+    pub added: [u64; 3],
+}
+
+/// What a dataset's cells hold, and what its files brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct CellCounts {
+    /// Rows in its cells.
+    pub in_cells: u64,
+    /// Rows of the contributions that count.
+    pub contributed: u64,
+    /// Files that count twice.
+    pub doubled: u64,
+    /// Live validated files that neither count nor wait.
+    pub missing: u64,
+}
+
+/// A contribution that counts, and its partial.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CountingPartial {
+    /// The file version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// The dataset.
+    pub dataset: String,
+    /// The partial's object.
+    pub partial_key: String,
+    /// Its cells.
+    pub cells: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// Kept rows of the file version, where all of them count.
+    pub kept: Option<u64>,
+}
+
+/// A part of a file version that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CountingPart {
+    /// The file version.
+    #[serde(flatten)]
+    pub file: FileVersion,
+    /// The chunk.
+    pub chunk: u32,
+    /// The part's object.
+    pub part_key: String,
+}
+
+impl Store {
+    /// Counts of validated file versions, in the order of their arrival, after one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_file_counts(&self, after: i64, limit: u32) -> Result<Vec<FileCounts>, Failure> {
+        let text = "select jsonb_build_object('file_id', t.file_id, 'version', t.version, 'sequence', t.sequence, \
+             'chunks_expected', t.chunks_expected, 'chunks', count(c.chunk), \
+             'counted', jsonb_build_array(t.rows, t.kept, t.rejected), \
+             'added', jsonb_build_array(coalesce(sum(c.rows), 0), coalesce(sum(c.kept), 0), \
+                coalesce(sum(c.rejected), 0)))::text \
+             from ingestion.file_tracker t left join ingestion.chunk c using (file_id, version) \
+             where t.validated_at is not null and t.sequence > cast(:after as bigint) \
+             group by t.file_id, t.version order by t.sequence limit cast(:limit as integer)";
+        self.json_list(Statement::new(text).bind("after", after).bind("limit", limit))
+            .await
+    }
+
+    /// The names of the datasets that have cells, by name, after one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_cell_datasets(&self, after: &str, limit: u32) -> Result<Vec<String>, Failure> {
+        let text = "select to_jsonb(name)::text from ingestion.dataset where name > cast(:after as text) \
+             order by name limit cast(:limit as integer)";
+        self.json_list(Statement::new(text).bind("after", after).bind("limit", limit))
+            .await
+    }
+
+    /// What a dataset's cells hold beside what its files brought, as of one instant; none for one without cells.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn count_cells(&self, dataset: &DatasetTable) -> Result<Option<CellCounts>, Failure> {
+        let (Some(cells), Some(event)) = (dataset.cells(), dataset.definition.event()) else {
+            return Ok(None);
+        };
+        let text = format!(
+            "with counting as (select * from ingestion.contribution c where c.target_kind = 'dataset' \
+                and c.target = cast(:dataset as text) and c.is_current), \
+             live as (select distinct on (t.file_id) t.file_id, t.version, t.mode from ingestion.file_tracker t \
+                where t.ingestion_type = 'event' and t.ingestion_name = cast(:event as text) and t.error is null \
+                and t.validated_at is not null and (t.unchanged_of is null or t.unchanged_of = t.file_id) \
+                order by t.file_id, t.version desc) \
+             select jsonb_build_object( \
+                'in_cells', (select coalesce(sum(row_count), 0) from {cells}), \
+                'contributed', (select coalesce(sum(rows), 0) from counting), \
+                'doubled', (select count(*) from (select from counting group by file_id having count(*) > 1) d), \
+                'missing', (select count(*) from live where mode <> 'delete' and not exists ( \
+                    select from ingestion.contribution c where c.target_kind = 'dataset' \
+                    and c.target = cast(:dataset as text) and c.file_id = live.file_id \
+                    and (c.is_current or c.state = 'pending'))))::text"
+        );
+        let statement = Statement::new(text).bind("dataset", dataset.definition.name.as_str());
+        self.json(statement.bind("event", event.as_str())).await
+    }
+
+    /// Partials that count, by dataset and file, after one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_counting_partials(
+        &self,
+        after: (&str, Option<FileId>),
+        limit: u32,
+    ) -> Result<Vec<CountingPartial>, Failure> {
+        let text = "select jsonb_build_object('file_id', c.file_id, 'version', c.version, 'dataset', c.target, \
+             'partial_key', c.partial_key, 'cells', c.cells, 'rows', c.rows, \
+             'kept', case when not s.definition ? 'filter' and not s.definition ? 'steps' then t.kept end)::text \
+             from ingestion.contribution c join ingestion.file_tracker t using (file_id, version) \
+             join lateral (select definition from spec.spec where kind = 'dataset' and name = c.target \
+                order by version desc limit 1) s on true \
+             where c.target_kind = 'dataset' and c.is_current and c.partial_key is not null \
+             and (c.target, c.file_id) > (cast(:dataset as text), cast(:file_id as uuid)) \
+             order by c.target, c.file_id limit cast(:limit as integer)";
+        let (dataset, file) = after;
+        let file = file.map_or_else(|| NO_FILE.to_owned(), |file| file.to_string());
+        let statement = Statement::new(text)
+            .bind("dataset", dataset)
+            .bind("file_id", file);
+        self.json_list(statement.bind("limit", limit)).await
+    }
+
+    /// Parts of file versions that count in some dataset, by file and chunk, after one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_counting_parts(
+        &self,
+        after: (Option<FileVersion>, u32),
+        limit: u32,
+    ) -> Result<Vec<CountingPart>, Failure> {
+        let text = "select jsonb_build_object('file_id', k.file_id, 'version', k.version, 'chunk', k.chunk, \
+             'part_key', k.part_key)::text from ingestion.chunk k where k.part_key is not null \
+             and (k.file_id, k.version, k.chunk) > \
+                (cast(:file_id as uuid), cast(:version as integer), cast(:chunk as integer)) \
+             and exists (select from ingestion.contribution c where c.file_id = k.file_id and c.version = k.version \
+                and c.is_current) order by k.file_id, k.version, k.chunk limit cast(:limit as integer)";
+        let (file, chunk) = after;
+        let (file_id, version) = match file {
+            Some(file) => (file.file_id.to_string(), file.version),
+            None => (NO_FILE.to_owned(), 0),
+        };
+        let statement = Statement::new(text)
+            .bind("file_id", file_id)
+            .bind("version", version)
+            .bind("chunk", chunk);
+        self.json_list(statement.bind("limit", limit)).await
+    }
+
+    /// How many messages have waited in the outbox for longer than this.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn count_waiting_messages(&self, seconds: u32) -> Result<u64, Failure> {
+        let text = "select to_jsonb(count(*))::text from operations.outbox \
+             where created_at < now() - make_interval(secs => cast(:seconds as integer))";
+        let count: Option<u64> = self.json(Statement::new(text).bind("seconds", seconds)).await?;
+        Ok(count.unwrap_or_default())
+    }
+}
+
+/// Below every file.
+const NO_FILE: &str = "00000000-0000-0000-0000-000000000000";

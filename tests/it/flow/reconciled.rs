@@ -1,0 +1,143 @@
+//! Whether it adds up is found out: nothing where all is well, and each loss and doubling by its name.
+
+use millrace_app::reconcile::{Finding, reconcile};
+use millrace_core::facts::Mode;
+
+use super::{SHOPS, Sales};
+
+async fn findings(sales: &Sales) -> Vec<Finding> {
+    let (mut findings, mut cursor, mut checked) = (Vec::new(), None::<String>, 0);
+    loop {
+        let page = reconcile(&sales.store, &sales.road.collections, cursor.as_deref())
+            .await
+            .unwrap();
+        checked += page.checked;
+        findings.extend(page.findings);
+        match page.next {
+            None => break,
+            next => cursor = next,
+        }
+    }
+    assert!(checked > 5, "{checked}");
+    findings
+}
+
+async fn sales() -> Option<Sales> {
+    let sales = Sales::new().await?;
+    sales
+        .road
+        .load(SHOPS, "shops.csv", Mode::New, "shop,region\na,north\n")
+        .await;
+    for number in 0..110 {
+        let rows = format!("2023-01-08,a,{number},1,1\n2023-01-09,a,{number},,1\n,broken,x,1,1\n");
+        sales.send(&format!("{number}.csv"), Mode::New, &rows).await;
+    }
+    sales.road.settle().await;
+    let file = sales.send("0.csv", Mode::Replace, "2023-01-08,b,7,1,1\n").await;
+    sales.road.settle().await;
+    sales.road.delete(file.file_id).await;
+    sales.road.settle().await;
+    Some(sales)
+}
+
+/// What is found once a statement has spoilt the tables; they are mended by another one.
+async fn spoilt(sales: &Sales, spoil: &str, mend: &str) -> Vec<&'static str> {
+    sales.database.query(spoil).await;
+    let found = findings(sales).await;
+    sales.database.query(mend).await;
+    assert_eq!(findings(sales).await, []);
+    found.into_iter().map(|finding| finding.rule).collect()
+}
+
+#[tokio::test]
+async fn losses_and_doublings_are_named() {
+    let Some(sales) = sales().await else { return };
+    assert_eq!(findings(&sales).await, []);
+    let cells = |sign: &str| {
+        format!(
+            "update stored.cells_1 set row_count = row_count {sign} 1 where cell_key like '%2023-01-08%' returning 'x'"
+        )
+    };
+    assert_eq!(spoilt(&sales, &cells("+"), &cells("-")).await, ["cells_differ"]);
+    let one =
+        "(select max(sequence) from ingestion.file_tracker where ingestion_type = 'event' and kept = 2)";
+    let rows = |sign: &str| {
+        format!(
+            "update ingestion.file_tracker set rows = rows {sign} 1, rejected = rejected {sign} 1 \
+            where sequence = {one} returning 'x'"
+        )
+    };
+    assert_eq!(spoilt(&sales, &rows("+"), &rows("-")).await, ["rows_differ"]);
+    let chunks = |sign: &str| {
+        format!(
+            "update ingestion.file_tracker set chunks_expected = chunks_expected {sign} 1 \
+            where sequence = {one} returning 'x'"
+        )
+    };
+    assert_eq!(
+        spoilt(&sales, &chunks("+"), &chunks("-")).await,
+        ["chunks_differ"]
+    );
+    let current = |value: bool| {
+        format!(
+            "update ingestion.contribution set is_current = {value} where target = 'sales_by_shop' and \
+            (file_id, version) = (select file_id, version from ingestion.file_tracker where sequence = {one}) \
+            returning 'x'"
+        )
+    };
+    assert_eq!(
+        spoilt(&sales, &current(false), &current(true)).await,
+        ["cells_differ", "files_missing"]
+    );
+    let old = "insert into operations.outbox (file_id, version, queue, body, created_at) \
+        select file_id, version, 'status', '{}', now() - interval '1 hour' from ingestion.file_tracker limit 1 returning 'x'";
+    let sent = "delete from operations.outbox returning 'x'";
+    assert_eq!(spoilt(&sales, old, sent).await, ["messages_wait"]);
+}
+
+#[tokio::test]
+async fn objects_that_are_gone_or_others_are_named_with_their_file() {
+    let Some(sales) = sales().await else { return };
+    let value = async |text: &str| sales.database.value(text).await.unwrap();
+    let partials = "select partial_key from ingestion.contribution where is_current and target = 'sales_by_shop' \
+        and partial_key is not null order by file_id limit 1 offset ";
+    let (first, second) = (
+        value(&format!("{partials}0")).await,
+        value(&format!("{partials}1")).await,
+    );
+    let part = value(
+        "select part_key from ingestion.chunk k join ingestion.contribution c using (file_id, version) \
+        where c.is_current and part_key is not null order by k.file_id desc limit 1",
+    )
+    .await;
+    let objects = &sales.road.collections;
+    let bytes = |key: &str| objects.bytes(key).unwrap();
+    let (kept, other, of_part) = (bytes(&first), bytes(&second), bytes(&part));
+    objects.remove(&first);
+    objects.put(&second, b"no partial".to_vec());
+    objects.remove(&part);
+    let found = findings(&sales).await;
+    let rules: Vec<&str> = found.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["partial_missing", "partial_damaged", "part_missing"]);
+    assert!(found.iter().all(|finding| finding.file.is_some()));
+    objects.put(&first, other.clone());
+    objects.put(&second, other);
+    objects.put(&part, of_part);
+    let alike = findings(&sales).await;
+    assert!(alike.is_empty(), "files of the same shape: {alike:?}");
+    let shops = value(
+        "select partial_key from ingestion.contribution where is_current and target = 'share_by_region' \
+        and partial_key is not null order by file_id limit 1",
+    )
+    .await;
+    let region = bytes(&shops);
+    objects.put(&first, region);
+    let rules: Vec<&str> = findings(&sales)
+        .await
+        .iter()
+        .map(|finding| finding.rule)
+        .collect();
+    assert_eq!(rules, ["partial_differs"]);
+    objects.put(&first, kept);
+    assert_eq!(findings(&sales).await, []);
+}
