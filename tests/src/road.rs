@@ -13,15 +13,14 @@ use millrace_app::ports::{LockStore, MessageSender, SourceClient, Surroundings a
 use millrace_app::render_document::render_document;
 use millrace_app::sources::begin_all;
 use millrace_app::track::track;
-use millrace_app::upload::{UploadRequest, begin_version, delete_file};
+use millrace_app::upload::{UploadRequest, begin_version};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
-use millrace_core::ids::{FileId, FileVersion};
+use millrace_core::ids::FileVersion;
 use millrace_core::message::{
     ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
 };
-use millrace_core::object_key;
 use millrace_lambda::s3_event::created_objects;
 use millrace_store::files::{BeginVersion, FileRecord, Handling};
 use millrace_store::{Sql, Store};
@@ -37,6 +36,7 @@ use crate::surroundings::Counter;
 mod arrivals;
 mod documents;
 mod ports;
+mod repairs;
 
 use ports::Senders;
 
@@ -166,6 +166,16 @@ impl Road {
         file_name: &str,
         mode: Mode,
     ) -> Result<BeginVersion, Failure> {
+        self.begin_as(spec, file_name, mode, Handling::default()).await
+    }
+
+    async fn begin_as(
+        &self,
+        spec: (SpecKind, &str),
+        file_name: &str,
+        mode: Mode,
+        handling: Handling,
+    ) -> Result<BeginVersion, Failure> {
         let request = UploadRequest {
             spec,
             file_name,
@@ -173,14 +183,9 @@ impl Road {
             file_id: None,
             client_id: "tests",
             idempotency: None,
-            handling: Handling::default(),
+            handling,
         };
         begin_version(&self.store, &self.surroundings, &request).await
-    }
-
-    /// Puts a registered version's object, and has S3 tell of it.
-    pub fn arrive(&self, file: FileVersion, bytes: impl Into<Vec<u8>>) {
-        self.write(&object_key::upload(file), bytes);
     }
 
     /// Registers a version, puts its object and has S3 tell of it.
@@ -191,7 +196,20 @@ impl Road {
         mode: Mode,
         bytes: impl Into<Vec<u8>>,
     ) -> FileVersion {
-        match self.begin(spec, file_name, mode).await.unwrap() {
+        self.send_as(spec, file_name, mode, bytes, Handling::default())
+            .await
+    }
+
+    /// The same, to be read in another way than most.
+    pub async fn send_as(
+        &self,
+        spec: (SpecKind, &str),
+        file_name: &str,
+        mode: Mode,
+        bytes: impl Into<Vec<u8>>,
+        handling: Handling,
+    ) -> FileVersion {
+        match self.begin_as(spec, file_name, mode, handling).await.unwrap() {
             BeginVersion::Created(version) => {
                 // As the API does: those before it are looked for.
                 if version.has_open_predecessors {
@@ -202,23 +220,6 @@ impl Road {
                 version.file
             }
             other => panic!("{file_name}: {other:?}"),
-        }
-    }
-
-    /// Takes a file back.
-    pub async fn delete(&self, file_id: FileId) -> FileVersion {
-        let begun = delete_file(
-            &self.store,
-            self.sender(),
-            &self.surroundings,
-            file_id,
-            "tests",
-            None,
-        )
-        .await;
-        match begun.unwrap() {
-            BeginVersion::Created(version) => version.file,
-            other => panic!("{file_id}: {other:?}"),
         }
     }
 

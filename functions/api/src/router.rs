@@ -209,12 +209,12 @@ fn file_routes() -> Vec<Route> {
 
 fn figure_routes() -> Vec<Route> {
     vec![
-        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
         scoped(Scope::DatasetsRead, handler!(kpis::list)),
-        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[422]),
-        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[422]),
+        scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[409, 422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[409, 422]),
+        scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[409, 422]),
     ]
 }
 

@@ -63,6 +63,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "kpis", "0012_kpis.sql"),
     migration!(13, "ways_in", "0013_ways_in.sql"),
     migration!(14, "life_of_specs", "0014_life_of_specs.sql"),
+    migration!(15, "repair", "0015_repair.sql"),
+    migration!(16, "building", "0016_building.sql"),
 ];
 
 /// The newest schema version that this build knows.

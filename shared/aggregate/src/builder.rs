@@ -66,6 +66,11 @@ impl PartialBuilder {
         }
     }
 
+    /// Goes on with the blocks of another part, whose columns may lie elsewhere; it feeds the same dataset.
+    pub fn follow(&mut self, plan: AggregationPlan) {
+        self.plan = plan;
+    }
+
     /// Adds the rows of a block. After an error the builder is of no further use.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use millrace_core::object_key;
 use millrace_core::row_error::RowCounts;
 use millrace_store::files::FileRecord;
 use millrace_table::{
-    CheckError, CheckSummary, FileCheck, FileFormat, Header, JsonCheck, Limits, PartSpec, Start,
+    CheckError, CheckSummary, FileCheck, FileFormat, Header, JsonCheck, Limits, PartSpec, RejectedRow, Start,
 };
 
 use crate::ports::{ObjectSink, ObjectStore};
@@ -126,7 +126,25 @@ impl<'a> ChunkCheck<'a> {
         self.drain().await
     }
 
-    async fn drain(&mut self) -> Result<(), Failure> {
+    /// Checks a row alone, under its number and line; to be followed by [`Self::drain`] now and then.
+    pub(crate) fn push_row(&mut self, record: u64, line: u64, row: &[u8]) -> Result<(), Failure> {
+        let pushed = match &mut self.check {
+            Check::Csv(check) => check.push_row(record, line, row),
+            Check::JsonRows(check) => check.push_row(record, row),
+        };
+        pushed.map_err(defect)
+    }
+
+    /// Hands a rejected row on as it is.
+    pub(crate) fn push_rejected(&mut self, row: &RejectedRow) -> Result<(), Failure> {
+        let pushed = match &mut self.check {
+            Check::Csv(check) => check.push_rejected(row),
+            Check::JsonRows(check) => check.push_rejected(row),
+        };
+        pushed.map_err(defect)
+    }
+
+    pub(crate) async fn drain(&mut self) -> Result<(), Failure> {
         let (part, row_errors) = self.check.take();
         self.part.write(part).await?;
         self.row_errors.write(row_errors).await

@@ -202,7 +202,14 @@ async fn make_partial(
     for key in parts {
         let bytes = read_all(ports.collections, &key).await?;
         let (mut reader, plan) = opened.open(bytes).await?;
-        let builder = builder.get_or_insert_with(|| PartialBuilder::new(plan));
+        let builder = match &mut builder {
+            // Parts of a repaired file may be of several versions of the spec.
+            Some(builder) => {
+                builder.follow(plan);
+                builder
+            }
+            None => builder.insert(PartialBuilder::new(plan)),
+        };
         while let Some(block) = reader.next_block().map_err(defect)? {
             builder.add_block(&block).map_err(refused)?;
         }

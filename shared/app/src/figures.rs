@@ -150,6 +150,10 @@ impl<'a> Reading<'a> {
     async fn begin(store: &'a Store, query: &'a DocumentQuery, page_rows: u32) -> Result<Self, FiguresError> {
         let found = store.dataset_table(query.dataset.as_str()).await?;
         let (cells, _) = found.ok_or_else(|| gone(&query.dataset))?;
+        if cells.is_building {
+            let message = "the dataset is being filled from files that were there before it";
+            return Err(refused("dataset_building", message));
+        }
         let dimension = match &cells.definition.join {
             Some(join) => store.dimension_table(join.dimension.as_str()).await?,
             None => None,

@@ -5,8 +5,9 @@
 
 mod archive;
 mod object;
+mod repair;
 
-use millrace_core::facts::ContentFormat;
+use millrace_core::facts::{ContentFormat, Mode};
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
@@ -16,7 +17,11 @@ use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
 use millrace_table::{FileFormat, Header, Limits, Planner};
 
 use self::archive::check_archive;
-use self::object::{Object, Stopped};
+use self::object::Object;
+pub(crate) use self::object::Stopped;
+pub use self::repair::MAX_REPAIR_BYTES;
+use self::repair::check_again;
+pub(crate) use self::repair::read_layout;
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};
 use crate::outbox::{send_outbox, send_reminder, to_body};
@@ -63,6 +68,10 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         send_outbox(ports.store, ports.sender, file).await?;
         return Ok(Disposition::Done);
     }
+    if record.mode == Mode::Replay {
+        let checked = check_again(ports, &record).await;
+        return handled(ports, file, checked).await;
+    }
     let Some(size_bytes) = ports.landing.size_at(&record.landing_object()).await? else {
         return match record.is_dropped() {
             true => refuse(ports, file, &gone()).await,
@@ -81,7 +90,16 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
     }
-    let checked = check_object(ports, &record, size_bytes, chunk_bytes).await;
+    let checked = match record.mode {
+        Mode::Repair => {
+            let record = FileRecord {
+                size_bytes: Some(size_bytes),
+                ..record
+            };
+            check_again(ports, &record).await
+        }
+        _ => check_object(ports, &record, size_bytes, chunk_bytes).await,
+    };
     handled(ports, file, checked).await
 }
 

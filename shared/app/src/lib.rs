@@ -4,7 +4,7 @@
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
-//! starts a file again from its facts. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
+//! starts a file again from its facts; [`repair`] has its rejected rows tried again. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
 //! and `create`, or by `import`, and go on by `life`, where the feature `specs` is on.
 
 pub mod arrive;
@@ -35,6 +35,7 @@ mod parts;
 pub mod ports;
 pub mod reconcile;
 pub mod render_document;
+pub mod repair;
 pub mod row_errors;
 pub mod sources;
 pub mod system_message;

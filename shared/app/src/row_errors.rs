@@ -4,6 +4,7 @@ use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::page::Page;
 use millrace_store::Store;
+use millrace_store::chunk_objects::RowErrorObject;
 pub use millrace_table::RejectedRow;
 use millrace_table::read_rejected;
 
@@ -139,6 +140,62 @@ fn json_bytes(row: &RejectedRow) -> Result<usize, serde_json::Error> {
     const AROUND: usize = 128;
     let text = serde_json::to_string(&String::from_utf8_lossy(&row.raw))?;
     Ok(AROUND + text.len() + serde_json::to_string(&row.errors)?.len())
+}
+
+/// All rejected rows of a file version, in the order of the file, some at a time.
+pub(crate) struct RejectedRows<'a> {
+    collections: &'a dyn ObjectStore,
+    objects: std::vec::IntoIter<RowErrorObject>,
+    /// The object at hand, and how far it was read.
+    current: Option<(RowErrorObject, u64)>,
+    size_bytes: u64,
+}
+
+impl<'a> RejectedRows<'a> {
+    pub(crate) async fn of(
+        store: &Store,
+        collections: &'a dyn ObjectStore,
+        file: FileVersion,
+    ) -> Result<Self, Failure> {
+        let objects = store.list_row_errors(file).await?;
+        Ok(Self {
+            collections,
+            size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
+            objects: objects.into_iter(),
+            current: None,
+        })
+    }
+
+    /// The bytes that they take as they are stored.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The next rows; none at the end.
+    pub(crate) async fn next_rows(&mut self) -> Result<Option<Vec<RejectedRow>>, Failure> {
+        loop {
+            let (object, offset) = match self.current.take() {
+                Some((object, offset)) if offset < object.size_bytes => (object, offset),
+                _ => match self.objects.next() {
+                    Some(object) => (object, 0),
+                    None => return Ok(None),
+                },
+            };
+            if object.size_bytes == 0 {
+                continue;
+            }
+            let bytes = read_range(self.collections, &object.key, offset, object.size_bytes).await?;
+            let (rows, consumed) = read_rejected(&bytes);
+            if consumed == 0 {
+                return Err(Failure::invalid(
+                    "row_errors.read",
+                    "the row errors cannot be read",
+                ));
+            }
+            self.current = Some((object, offset + consumed as u64));
+            return Ok(Some(rows));
+        }
+    }
 }
 
 /// A range that holds at least one whole row: a rejected record and its errors may be longer than a read.

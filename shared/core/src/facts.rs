@@ -18,6 +18,10 @@ pub enum Mode {
     Replace,
     /// A version without content: it takes back those before it.
     Delete,
+    /// What was kept of the version before, and its rejected rows as somebody has mended them.
+    Repair,
+    /// What was kept of the version before, and its rejected rows checked against the newest version of the spec.
+    Replay,
 }
 
 impl Mode {
@@ -28,13 +32,15 @@ impl Mode {
             Self::New => "new",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Repair => "repair",
+            Self::Replay => "replay",
         }
     }
 
     /// Reads what [`Self::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::New, Self::Replace, Self::Delete]
+        [Self::New, Self::Replace, Self::Delete, Self::Repair, Self::Replay]
             .into_iter()
             .find(|mode| mode.as_str() == text)
     }

@@ -147,6 +147,12 @@ pub fn partial(dataset: &Name, file: FileVersion) -> String {
     format!("partials/{dataset}/{}/{}.mrd", file.file_id, file.version)
 }
 
+/// Key of a file version's repair file in the documents bucket.
+#[must_use]
+pub fn repair_file(file: FileVersion) -> String {
+    format!("repairs/{}/{}.csv", file.file_id, file.version)
+}
+
 /// Key of a document in the documents bucket: the lowercase hexadecimal SHA-256 of its bytes.
 #[must_use]
 pub fn document(sha256: &str) -> String {

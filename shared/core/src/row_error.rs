@@ -64,6 +64,10 @@ pub enum Rule {
     UnknownSpec,
     /// Rows were rejected, and the file asks to count whole or not at all.
     RowsRejected,
+    /// A row of a repaired file stands for a line that was not rejected.
+    LineNotRejected,
+    /// Several rows of a repaired file stand for the same line.
+    RepeatedLine,
 }
 
 impl Rule {
@@ -100,6 +104,8 @@ impl Rule {
             Self::BadKey => "bad_key",
             Self::UnknownSpec => "unknown_spec",
             Self::RowsRejected => "rows_rejected",
+            Self::LineNotRejected => "line_not_rejected",
+            Self::RepeatedLine => "repeated_line",
         }
     }
 }

@@ -81,6 +81,12 @@ pub struct FileRecord {
     /// What a rejected row does to the rest, where the version itself says.
     #[serde(default)]
     pub on_error: Option<OnError>,
+    /// The version whose rejected rows it tries again.
+    #[serde(default)]
+    pub base_version: Option<Version>,
+    /// The version that came as the file whose rows these are; its lines are the rows'.
+    #[serde(default)]
+    pub root_version: Option<Version>,
     /// The file whose bytes these are, when nothing was changed.
     pub unchanged_of: Option<FileId>,
     /// Chunks that are expected, once planned.
@@ -142,6 +148,7 @@ const FILE_RECORD: &str = "
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
         'object_key', t.object_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
+        'base_version', t.base_version, 'root_version', t.root_version,
         'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
         'settled_at', (select max(c.settled_at) from ingestion.contribution c

@@ -15,6 +15,7 @@ pub mod files;
 pub mod health;
 pub mod outbox;
 pub mod reconciliation;
+pub mod repairs;
 pub mod selection;
 pub mod shares;
 pub mod snapshot;

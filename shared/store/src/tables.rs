@@ -12,6 +12,8 @@ pub struct DatasetTable {
     table_no: Option<i64>,
     /// The version of its spec.
     pub spec_version: u32,
+    /// Whether it, or one that it is computed from, is still being filled from files that were there before it.
+    pub is_building: bool,
     /// The dataset.
     pub definition: DatasetDefinition,
 }
@@ -31,6 +33,7 @@ impl DatasetTable {
         Self {
             table_no,
             spec_version,
+            is_building: false,
             definition: definition.clone(),
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn text<'a>(cell: &'a [u8], quote: u8, record: &Record, scratch: &'a 
 pub(crate) fn each<'a>(
     data: &'a [u8],
     record: &Record,
-    ends: &'a [u32],
+    ends: &[u32],
 ) -> impl Iterator<Item = (usize, &'a [u8])> {
     let bytes = &data[record.start..record.end];
     let mut start = 0;

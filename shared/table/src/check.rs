@@ -6,7 +6,9 @@
 mod column;
 pub mod json;
 mod one_of;
+mod probe;
 mod report;
+mod single;
 mod words;
 
 use millrace_core::Name;
@@ -21,6 +23,7 @@ use crate::limits::Limits;
 use crate::part::{PartError, PartSpec, PartWriter};
 use crate::scan::{Extent, Record, Scanner, Shape};
 use column::CheckedColumn;
+pub(crate) use probe::Probe;
 use report::Report;
 
 /// Rows of a block that is written.

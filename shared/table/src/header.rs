@@ -193,7 +193,7 @@ impl Header {
 }
 
 /// The dialects that a file may have, in the order of preference.
-fn dialects(csv: &CsvFormat) -> Vec<Dialect> {
+pub(crate) fn dialects(csv: &CsvFormat) -> Vec<Dialect> {
     let quote = csv.quote.byte().unwrap_or(Dialect::NO_QUOTE);
     let declared = csv.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok());
     let delimiters = declared.map_or_else(|| DETECTED_DELIMITERS.to_vec(), |delimiter| vec![delimiter]);

@@ -13,6 +13,7 @@ pub mod part;
 pub mod plan;
 pub mod rejected;
 mod render;
+pub mod repair;
 pub mod scan;
 
 pub use archive::{ArchiveLimits, Directory, End, Member, MemberReader, is_archive};
@@ -26,4 +27,5 @@ pub use part::{PartError, PartReader, PartSpec, PartWriter};
 pub use plan::{PlanSummary, Planner};
 pub use rejected::{RejectedRow, read_rejected};
 pub use render::OutOfCalendar;
+pub use repair::{Mended, RepairFile, RepairWriter, RowLayout};
 pub use scan::Extent;

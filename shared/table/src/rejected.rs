@@ -15,6 +15,9 @@ pub struct RejectedRow {
     /// The member of the archive that it stands in, where the file is one; the line is the member's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
+    /// Whether it is a row of a repaired file that stands for no rejected row; record and line are that file's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_of_repair: bool,
     /// Its bytes as they came, without the line end; base64 in the JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub raw: Vec<u8>,

@@ -154,6 +154,12 @@ impl Scanner {
         &self.cells
     }
 
+    /// What stands between cells, and around them.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Offset, from the scanner's first byte, of what comes next.
     #[must_use]
     pub fn offset(&self) -> u64 {

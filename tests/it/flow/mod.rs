@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod archives;
+mod back_filled;
 mod bad_rows;
 mod batches;
 mod chunked;
@@ -20,6 +21,7 @@ mod long_keys;
 mod lookups;
 mod poison;
 mod reconciled;
+mod repairs;
 mod repeats;
 mod samples;
 mod senders;

@@ -70,6 +70,7 @@ const GRANTS: [Grants; 7] = [
             "s3:GetObject LandingBucket.Arn/drops/*",
             "s3:GetObjectVersion LandingBucket.Arn/drops/*",
             "s3:ListBucket LandingBucket.Arn",
+            "s3:GetObject CollectionsBucket.Arn/row-errors/*",
             "s3:PutObject CollectionsBucket.Arn/parts/*",
             "s3:PutObject CollectionsBucket.Arn/row-errors/*",
             "s3:AbortMultipartUpload CollectionsBucket.Arn/parts/*",

@@ -1,11 +1,36 @@
 //! Objects that are written, and what S3 tells of them.
 
+use millrace_app::upload::delete_file;
+use millrace_core::ids::{FileId, FileVersion};
 use millrace_core::message::Queue;
-use millrace_core::object_key::ArrivedObject;
+use millrace_core::object_key::{self, ArrivedObject};
+use millrace_store::files::BeginVersion;
 
 use super::Road;
 
 impl Road {
+    /// Puts a registered version's object, and has S3 tell of it.
+    pub fn arrive(&self, file: FileVersion, bytes: impl Into<Vec<u8>>) {
+        self.write(&object_key::upload(file), bytes);
+    }
+
+    /// Takes a file back.
+    pub async fn delete(&self, file_id: FileId) -> FileVersion {
+        let begun = delete_file(
+            &self.store,
+            self.sender(),
+            &self.surroundings,
+            file_id,
+            "tests",
+            None,
+        )
+        .await;
+        match begun.unwrap() {
+            BeginVersion::Created(version) => version.file,
+            other => panic!("{file_id}: {other:?}"),
+        }
+    }
+
     /// Writes an object and has S3 tell of it; what it tells.
     pub fn write(&self, key: &str, bytes: impl Into<Vec<u8>>) -> ArrivedObject {
         let bytes = bytes.into();

@@ -75,6 +75,10 @@ pub(crate) struct Found {
 pub(crate) async fn load_dataset(deps: &Deps, name: &str) -> Answer<Found> {
     let found = deps.store.dataset_table(name).await?;
     let (cells, version) = found.ok_or_else(|| Problem::not_found(format!("there is no dataset {name}")))?;
+    if cells.is_building {
+        let detail = "the dataset is being filled from files that were there before it; it is shown once all of them count";
+        return Err(Problem::conflict("dataset_building", detail));
+    }
     let dimension = match &cells.definition.join {
         Some(join) => deps.store.dimension_table(join.dimension.as_str()).await?,
         None => None,

@@ -37,9 +37,9 @@ fn answer(statement: &Statement, state: &str, has_expired: bool) -> Result<Rows,
     match &statement.text {
         found if found.contains("left join ingestion.dataset d") => {
             match statement.parameters[0].1 == SqlValue::from("d") {
-                true => {
-                    json(&json!({"table_no": 4, "spec_version": 1, "version": 9, "definition": definition()}))
-                }
+                true => json(
+                    &json!({"table_no": 4, "spec_version": 1, "is_building": false, "version": 9, "definition": definition()}),
+                ),
                 false => nothing(),
             }
         }

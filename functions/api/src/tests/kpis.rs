@@ -31,7 +31,9 @@ fn answer(statement: &Statement, rows: &[Vec<SqlValue>]) -> Result<Rows, millrac
         found if found.contains("left join ingestion.dataset d") => {
             let is_there = statement.parameters[0].1 == SqlValue::from("d");
             if is_there {
-                json(&json!({"table_no": 4, "spec_version": 1, "version": 9, "definition": definition()}))
+                json(
+                    &json!({"table_no": 4, "spec_version": 1, "is_building": false, "version": 9, "definition": definition()}),
+                )
             } else {
                 nothing()
             }

@@ -11,7 +11,7 @@ use super::archive::MemberStream;
 use crate::ports::{ObjectReader, ObjectStream};
 
 /// Why the way of an object ends before its end.
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
     /// The object is to blame: the file is refused.
     Refused(FileError),
     /// Something could not be done.
@@ -99,6 +99,11 @@ impl Object {
     pub(super) async fn read_over(&mut self) -> Result<(), Stopped> {
         while self.next_bytes().await?.is_some() {}
         Ok(())
+    }
+
+    /// The beginning of the decoded object, as far as its header needed it.
+    pub(super) fn beginning(&self) -> &[u8] {
+        &self.beginning
     }
 
     /// Whether offsets in what is read are those of the object.

@@ -48,10 +48,14 @@ impl Selection<'_> {
 
     /// The cells, or the other dataset's groups as far as they count.
     pub(super) fn own_feed(&self) -> Result<String, SelectionError> {
-        if let Some(cells) = self.cells.cells() {
-            return Ok(cells);
-        }
         let definition = self.definition();
+        if let Some(cells) = self.cells.cells() {
+            let name = constant(definition.name.as_str(), "text");
+            return Ok(format!(
+                "(select * from {cells} where not exists (select from ingestion.dataset b where b.name = {name} \
+                 and b.building))"
+            ));
+        }
         let (Feed::Dataset(name) | Feed::Event(name)) = &definition.feed;
         let view = format!("ingestion.{}", identifier(name)?);
         Ok(match conditions("s", &definition.filter)? {

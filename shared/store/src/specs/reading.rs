@@ -192,15 +192,18 @@ impl Store {
             table_no: Option<i64>,
             version: i64,
             spec_version: u32,
+            is_building: bool,
             definition: DatasetDefinition,
         }
         let text = "select s.name, jsonb_build_object('table_no', d.table_no, 'spec_version', s.version, \
+             'is_building', ingestion.is_building(s.name), \
              'version', ingestion.dataset_version(s.name), 'definition', s.definition)::text \
              from spec.spec s left join ingestion.dataset d on d.name = s.name \
              where s.kind = 'dataset' and s.name = cast(:name as text) order by s.version desc limit 1";
         let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
         Ok(found.map(|found| {
-            let table = DatasetTable::new(found.table_no, found.spec_version, &found.definition);
+            let mut table = DatasetTable::new(found.table_no, found.spec_version, &found.definition);
+            table.is_building = found.is_building;
             (table, found.version)
         }))
     }

@@ -17,6 +17,7 @@ use super::{CheckError, CheckSummary, FileCheck};
 use crate::header::{FileFormat, Header, Start};
 use crate::limits::Limits;
 use crate::part::PartSpec;
+use crate::rejected::RejectedRow;
 use crate::scan::Dialect;
 
 /// A streaming check of a batch's rows; record and line are both the row's place in the batch, from 1.
@@ -112,6 +113,26 @@ impl JsonCheck {
     #[must_use]
     pub fn take_row_error_bytes(&mut self) -> Vec<u8> {
         self.check.take_row_error_bytes()
+    }
+
+    /// Checks a row under a number of its own; numbers rise from row to row.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_row(&mut self, number: u64, row: &[u8]) -> Result<(), CheckError> {
+        self.bytes += row.len() as u64;
+        self.check.next_record = number;
+        self.line.clear();
+        self.line.extend_from_slice(row);
+        self.check_line()
+    }
+
+    /// Hands a rejected row on as it is.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_rejected(&mut self, row: &RejectedRow) -> Result<(), CheckError> {
+        self.check.push_rejected(row)
     }
 
     fn check_line(&mut self) -> Result<(), CheckError> {

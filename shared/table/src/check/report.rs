@@ -130,6 +130,7 @@ impl Report {
             record: number,
             line,
             member: self.member.clone(),
+            is_of_repair: false,
             raw: bytes[..kept].to_vec(),
             raw_is_cut: kept < bytes.len() || is_beginning,
             errors: std::mem::take(&mut self.errors),

@@ -206,6 +206,24 @@ fn a_row_has_a_longest_length() {
 }
 
 #[test]
+fn rejected_rows_are_checked_again_under_their_own_numbers() {
+    let before = check("{}\n{\"day\":\"08/01/23\",\"sold\":-1}\n{\"day\":\"x\"}\n");
+    let mut fields = fields();
+    fields[3].rules.minimum = None;
+    let mut check = JsonCheck::new(FileFormat::plain(&fields), Limits::default(), None).unwrap();
+    check.push_rejected(&before.rejected[0]).unwrap();
+    for row in &before.rejected[1..] {
+        check.push_row(row.record, &row.raw).unwrap();
+    }
+    let counts = check.finish().unwrap().counts;
+    assert_eq!((counts.rows, counts.kept, counts.rejected), (3, 1, 2));
+    let mut reader = PartReader::new(std::io::Cursor::new(check.take_part_bytes())).unwrap();
+    assert_eq!(reader.next_block().unwrap().unwrap().records, [2]);
+    let (rejected, _) = read_rejected(&check.take_row_error_bytes());
+    assert_eq!(rejected, [before.rejected[0].clone(), before.rejected[2].clone()]);
+}
+
+#[test]
 fn exponents_move_the_point_and_lose_nothing() {
     for (written, plain) in [
         ("1e3", "1000"),

@@ -1,0 +1,52 @@
+//! Rows that are checked one by one, under numbers of their own: rejected ones that are looked at again.
+
+use super::{CheckError, FileCheck};
+use crate::rejected::RejectedRow;
+use crate::scan::{Extent, Record, Scanner, Shape};
+
+impl FileCheck {
+    /// Checks a row alone, under its number and line; both rise from row to row.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_row(&mut self, number: u64, line: u64, row: &[u8]) -> Result<(), CheckError> {
+        self.bytes += row.len() as u64;
+        self.scanner = Scanner::new(self.scanner.dialect(), self.report.limits.record_bytes, line);
+        self.scanner.feed(row);
+        self.counts.rows += 1;
+        self.next_record = number + 1;
+        let whole = Record {
+            start: 0,
+            end: row.len(),
+            offset: 0,
+            line,
+            shape: Shape::BadQuoting,
+            has_nul: false,
+            has_doubled_quotes: false,
+        };
+        let first = self.scanner.next_record(Extent::Whole);
+        // A row that falls into several lines is none; its cells are badly quoted then.
+        let record = first.filter(|record| {
+            record.start == 0 && (record.end == row.len() || record.shape == Shape::TooLong)
+        });
+        let record = record.unwrap_or(whole);
+        if record.shape == Shape::Cells && self.is_kept(&record) {
+            self.keep(number, line, row.len())
+        } else {
+            self.report.write(&mut self.scanner, &record, number)?;
+            self.counts.rejected += 1;
+            Ok(())
+        }
+    }
+
+    /// Hands a rejected row on as it is.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_rejected(&mut self, row: &RejectedRow) -> Result<(), CheckError> {
+        self.counts.rows += 1;
+        self.counts.rejected += 1;
+        row.write(&mut self.report.output)?;
+        Ok(())
+    }
+}
