@@ -27,6 +27,7 @@ mod samples;
 mod senders;
 mod transformed;
 mod uploads;
+mod waiting;
 mod whole_or_nothing;
 mod workers;
 
