@@ -16,3 +16,4 @@ pub mod sources;
 pub mod specs;
 pub mod system_message;
 pub mod uploads;
+pub mod waiting;
