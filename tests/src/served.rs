@@ -34,6 +34,7 @@ impl Served {
             store: database.store(),
             owner_store: database.owner_store(),
             landing: Arc::new(bucket.clone()),
+            landing_reader: Arc::new(bucket.clone()),
             collections: Arc::new(bucket.clone()),
             documents: Arc::new(bucket),
             document_signer: Arc::new(Nobody),

@@ -57,6 +57,7 @@ pub fn connect(config: &Config) -> Deps {
         owner_store: store(&config.database_owner_secret_arn),
         store: store_of_app,
         signer: Arc::clone(&landing) as _,
+        landing_reader: Arc::clone(&landing) as _,
         landing,
         collections,
         document_signer: Arc::clone(&documents) as _,

@@ -7,8 +7,9 @@ use millrace_app::authenticate::Authenticator;
 use millrace_app::create::SpecPorts;
 use millrace_app::documents::DocumentPorts;
 use millrace_app::ports::{
-    DownloadSigner, MessageSender, ObjectStore, SettingStore, Surroundings, UploadSigner,
+    DownloadSigner, MessageSender, ObjectReader, ObjectStore, SettingStore, Surroundings, UploadSigner,
 };
+use millrace_app::repair::RepairFilePorts;
 use millrace_core::Failure;
 use millrace_store::Store;
 
@@ -35,6 +36,8 @@ pub struct Deps {
     pub owner_store: Store,
     /// The landing bucket.
     pub landing: Arc<dyn ObjectStore>,
+    /// The landing bucket, as files that lie there were written.
+    pub landing_reader: Arc<dyn ObjectReader>,
     /// The collections bucket.
     pub collections: Arc<dyn ObjectStore>,
     /// The documents bucket.
@@ -64,6 +67,16 @@ impl Deps {
             owner_store: &self.owner_store,
             sender: self.sender.as_ref(),
             reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+
+    pub(crate) fn repair_file_ports(&self) -> RepairFilePorts<'_> {
+        RepairFilePorts {
+            store: &self.store,
+            landing: self.landing_reader.as_ref(),
+            collections: self.collections.as_ref(),
+            documents: self.documents.as_ref(),
+            signer: self.document_signer.as_ref(),
         }
     }
 

@@ -18,3 +18,4 @@ pub mod spec_life;
 pub mod specs;
 pub mod system_message;
 pub mod uploads;
+pub mod waiting;

@@ -21,7 +21,7 @@ use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
     batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi,
-    reconciliation, sources, spec_life, specs, system_message, uploads,
+    reconciliation, repairs, sources, spec_life, specs, system_message, uploads, waiting,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -189,6 +189,11 @@ fn sending_routes() -> Vec<Route> {
             .takes(Takes::Batch)
             .problems(&[404, 409, 422]),
         sends(handler!(uploads::delete)).problems(&[422]),
+        sends(handler!(repairs::send))
+            .takes(Takes::Form)
+            .problems(&[409, 422]),
+        sends(handler!(repairs::open)).problems(&[409, 422]),
+        sends(handler!(repairs::replay)).problems(&[409, 422]),
     ]
 }
 
@@ -202,6 +207,7 @@ fn file_routes() -> Vec<Route> {
         scoped(Scope::FilesRead, handler!(files::list)),
         scoped(Scope::FilesRead, handler!(files::read)),
         scoped(Scope::FilesRead, handler!(files::list_row_errors)),
+        scoped(Scope::FilesRead, handler!(repairs::fetch)).problems(&[409]),
         scoped(Scope::FilesWrite, handler!(files::drive)),
         scoped(Scope::Admin, handler!(files::drive_open)),
     ]
@@ -212,6 +218,8 @@ fn figure_routes() -> Vec<Route> {
         scoped(Scope::DatasetsRead, handler!(datasets::list_dataset_rows)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(datasets::list_dimension_rows)),
         scoped(Scope::DatasetsRead, handler!(kpis::list)),
+        scoped(Scope::DatasetsRead, handler!(waiting::list)).problems(&[409, 422]),
+        scoped(Scope::DatasetsRead, handler!(waiting::list_lines)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(kpis::query)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(explain::explain)).problems(&[409, 422]),
         scoped(Scope::DatasetsRead, handler!(explain::explain_file)).problems(&[409, 422]),

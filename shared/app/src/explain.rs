@@ -3,11 +3,13 @@
 //! The database knows the cells behind a figure, the files' partials what each file adds to them, the parts the lines.
 //! Adding a file's lines again gives what it adds; adding the files gives the figure.
 
+mod waiting;
 mod words;
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 
+pub use waiting::{KeyLines, list_key_lines};
 pub use words::{filter_words, formula_words};
 
 use millrace_aggregate::{AggregationPlan, CellKey, PartialError, PartialReader, RowTracer};

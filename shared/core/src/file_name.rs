@@ -1,5 +1,7 @@
 //! Names of files, as providers choose them.
 
+use std::fmt::Write as _;
+
 /// The most bytes of a file name.
 pub const MAX_FILE_NAME_BYTES: usize = 200;
 
@@ -18,9 +20,37 @@ pub fn file_name_error(name: &str) -> Option<&'static str> {
         .then_some("is a plain name: no slashes, no control characters, UTF-8")
 }
 
+/// A `Content-Disposition` (RFC 6266): the name in ASCII for old readers, and as it is.
+#[must_use]
+pub fn attachment(file_name: &str) -> String {
+    let is_plain = |character: &char| character.is_ascii_alphanumeric() || " .-_".contains(*character);
+    let ascii: String = file_name
+        .chars()
+        .map(|character| if is_plain(&character) { character } else { '_' })
+        .collect();
+    let mut encoded = String::new();
+    for byte in file_name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
+            other => {
+                let _ = write!(encoded, "%{other:02X}");
+            }
+        }
+    }
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::file_name_error;
+    use super::{attachment, file_name_error};
+
+    #[test]
+    fn a_file_name_stays_one_whatever_it_holds() {
+        assert_eq!(
+            attachment("Pr\u{e4}senz \"2023\"\r\n.pdf"),
+            "attachment; filename=\"Pr_senz _2023___.pdf\"; filename*=UTF-8''Pr%C3%A4senz%20%222023%22%0D%0A.pdf"
+        );
+    }
 
     #[test]
     fn a_name_is_plain() {

@@ -50,6 +50,17 @@ pub struct Waiting {
     pub examples: Vec<String>,
 }
 
+/// A dimension's key that cells wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingKey {
+    /// The key; none for cells without one.
+    pub key: Option<String>,
+    /// How many cells wait for it.
+    pub cells: u64,
+    /// How many rows those were made from.
+    pub rows: u64,
+}
+
 impl Waiting {
     /// Adds what waits elsewhere.
     fn add(&mut self, other: Self) {
@@ -159,6 +170,24 @@ impl Store {
         };
         let waiting = self.json(Statement::new(text)).await;
         Ok(waiting.map_err(ReadError::Database)?.unwrap_or_default())
+    }
+
+    /// A page of the keys that the dataset's own cells wait for, in their order, after one.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the dimension is missing or the database fails.
+    pub async fn list_waiting_keys(
+        &self,
+        cells: &DatasetTable,
+        dimension: Option<&DimensionTable>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<WaitingKey>, ReadError> {
+        let Some(text) = Selection::new(cells, dimension)?.waiting_keys()? else {
+            return Ok(Vec::new());
+        };
+        let statement = Statement::new(text).bind("after", after).bind("limit", limit);
+        self.json_list(statement).await.map_err(ReadError::Database)
     }
 
     /// A page of a dimension's visible rows, in the order of their keys.

@@ -7,6 +7,7 @@
 
 mod feed;
 mod outputs;
+mod waiting;
 
 use std::fmt::Write as _;
 
@@ -187,37 +188,6 @@ impl<'a> Selection<'a> {
             (Some(column), Some(key)) => Some(format!("d.c{column} = {}", self.key(alias, key)?)),
             _ => None,
         })
-    }
-
-    /// The cells or groups without a row in the dimension; none where no dimension is declared.
-    ///
-    /// # Errors
-    /// [`SelectionError::BadIdentifier`].
-    pub fn waiting(&self) -> Result<Option<String>, SelectionError> {
-        let (Some(dimension), Some(key), Some(condition), Some(inner)) = (
-            self.dimension,
-            self.joined_key(),
-            self.join_condition("c")?,
-            self.join_condition("w")?,
-        ) else {
-            return Ok(None);
-        };
-        let rows = match self.cells.cells() {
-            Some(_) => "coalesce(sum(c.row_count), 0)",
-            None => "count(*)",
-        };
-        Ok(Some(format!(
-            "select jsonb_build_object('keys', count(distinct {key}), 'cells', count(*), \
-             'rows', {rows}, \
-             'examples', coalesce((select jsonb_agg(x.k) from (select distinct {waiting_key}::text as k from {feed} w \
-             where {waiting_key} is not null and not exists (select from {table} d where d.is_visible and {inner}) \
-             order by 1 limit 10) x), '[]'))::text \
-             from {feed} c where not exists (select from {table} d where d.is_visible and {condition})",
-            key = self.key("c", key)?,
-            waiting_key = self.key("w", key)?,
-            feed = self.own_feed()?,
-            table = dimension.table(),
-        )))
     }
 
     fn source(&self, name: &Name) -> Result<Source, SelectionError> {

@@ -28,6 +28,7 @@ mod senders;
 mod spec_versions;
 mod transformed;
 mod uploads;
+mod waiting;
 mod whole_or_nothing;
 mod workers;
 

@@ -100,7 +100,7 @@ fn json_value((text, column): (Option<String>, &OutputColumn)) -> Value {
 }
 
 /// A row key as a cursor.
-fn encode_cursor(key: &str) -> String {
+pub(crate) fn encode_cursor(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 

@@ -54,6 +54,12 @@ pub struct FileDetail {
     pub datasets: Vec<FedDataset>,
     /// Why the file as a whole is refused.
     pub error: Option<FileErrorDetail>,
+    /// The version whose rejected rows a repair or a replay has tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_version: Option<u32>,
+    /// The version that came as the file whose rows these are; its lines are theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u32>,
     /// The file whose bytes these are already, when nothing was changed.
     #[schema(value_type = Option<String>, format = Uuid)]
     pub unchanged_of: Option<FileId>,
@@ -62,7 +68,7 @@ pub struct FileDetail {
     pub on_error: Option<OnError>,
     /// Size of the object, once read.
     pub size_bytes: Option<u64>,
-    /// Hash of the object, once read.
+    /// Hash of the object, once read; of a repair or a replay, that of the file whose rows these are.
     pub sha256: Option<String>,
     /// When it was registered (RFC 3339).
     pub created_at: String,
@@ -138,6 +144,8 @@ impl From<FileRecord> for FileDetail {
             rejected: record.facts.counts.rejected,
             datasets: record.facts.datasets.into_iter().map(FedDataset::from).collect(),
             error: record.facts.error.map(FileErrorDetail::from),
+            base_version: record.base_version,
+            root_version: record.root_version,
             unchanged_of: record.unchanged_of,
             on_error: record.on_error,
             size_bytes: record.size_bytes,
@@ -329,6 +337,9 @@ pub struct RejectedRowItem {
     /// The member of the zip archive that it stands in, where the file is one; the line is the member's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
+    /// Whether it is a row of a repaired file that stands for no rejected row; record and line are that file's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_repair: bool,
     /// The row as it came, bytes that are no text replaced.
     pub raw: String,
     /// Whether that is only its beginning.
@@ -343,6 +354,7 @@ impl From<RejectedRow> for RejectedRowItem {
             record: row.record,
             line: row.line,
             member: row.member,
+            is_of_repair: row.is_of_repair,
             raw: String::from_utf8_lossy(&row.raw).into_owned(),
             raw_is_cut: row.raw_is_cut,
             errors: row.errors.into_iter().map(RowErrorItem::from).collect(),

@@ -160,7 +160,8 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     if let Some(message) = file_name_error(texts.file_name) {
         broken.push((texts.file_name_member, "bad_file_name", message.to_owned()));
     }
-    let mode = Mode::parse(texts.mode.unwrap_or("new")).filter(|mode| *mode != Mode::Delete);
+    let mode =
+        Mode::parse(texts.mode.unwrap_or("new")).filter(|mode| matches!(mode, Mode::New | Mode::Replace));
     if mode.is_none() {
         broken.push(("mode", "wrong_value", "has to be new or replace".to_owned()));
     }

@@ -181,7 +181,7 @@ fn not_a_cursor() -> Problem {
     bad_member("cursor", "has to be the next of a page")
 }
 
-fn problem(error: ExplainError) -> Problem {
+pub(crate) fn problem(error: ExplainError) -> Problem {
     let message = error.to_string();
     match error {
         ExplainError::Read(error) => read_problem(error),

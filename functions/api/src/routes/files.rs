@@ -158,7 +158,7 @@ pub(crate) async fn drive_open(
     Ok((StatusCode::ACCEPTED, Json(page.into())))
 }
 
-async fn load(deps: &Deps, file_id: FileId, version: Option<Version>) -> Answer<FileRecord> {
+pub(crate) async fn load(deps: &Deps, file_id: FileId, version: Option<Version>) -> Answer<FileRecord> {
     let record = match version {
         Some(version) => deps.store.load_file(FileVersion { file_id, version }).await?,
         None => deps.store.load_latest_file(file_id).await?,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::presigning::PresigningConfig;
 use millrace_app::ports::{DownloadSigner, PresignedUpload, UploadSigner};
 use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::file_name::attachment;
 
 use super::Bucket;
 use crate::failure::map;
@@ -70,23 +71,6 @@ impl DownloadSigner for Bucket {
     }
 }
 
-/// A `Content-Disposition` (RFC 6266): the name in ASCII for old readers, and as it is.
-fn attachment(file_name: &str) -> String {
-    let is_plain = |character: &char| character.is_ascii_alphanumeric() || " .-_".contains(*character);
-    let ascii: String = file_name
-        .chars()
-        .map(|character| if is_plain(&character) { character } else { '_' })
-        .collect();
-    let mut encoded = String::new();
-    for byte in file_name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "a signature is made of the clock's time, inside the SDK as well"
@@ -96,17 +80,4 @@ fn now_seconds() -> i64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::attachment;
-
-    #[test]
-    fn a_file_name_stays_one_whatever_it_holds() {
-        assert_eq!(
-            attachment("Präsenz \"2023\"\r\n.pdf"),
-            "attachment; filename=\"Pr_senz _2023___.pdf\"; filename*=UTF-8''Pr%C3%A4senz%20%222023%22%0D%0A.pdf"
-        );
-    }
 }
