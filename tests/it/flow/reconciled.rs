@@ -5,7 +5,7 @@ use millrace_core::facts::Mode;
 
 use super::{SHOPS, Sales};
 
-async fn findings(sales: &Sales) -> Vec<Finding> {
+pub(super) async fn findings(sales: &Sales) -> Vec<Finding> {
     let (mut findings, mut cursor, mut checked) = (Vec::new(), None::<String>, 0);
     loop {
         let page = reconcile(&sales.store, &sales.road.collections, cursor.as_deref())

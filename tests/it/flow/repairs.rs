@@ -11,6 +11,7 @@ use millrace_core::row_error::Rule;
 use millrace_store::files::FileRecord;
 use millrace_tests::Road;
 
+use super::reconciled::findings;
 use super::{SALES, Sales};
 
 /// Four rows, two of them rejected; and what they are when mended.
@@ -86,6 +87,7 @@ async fn what_is_mended_takes_its_place_in_the_file() {
     for version in [first, second, third] {
         assert_eq!(sales.status(version).await, "Ready_to_archive");
     }
+    assert_eq!(findings(&sales).await, []);
     sales.assert_clean().await;
 }
 
@@ -152,12 +154,13 @@ async fn what_comes_after_a_repair_replaces_all_of_it() {
     sales.assert_clean().await;
 }
 
-/// A version of the spec that asks less: no day.
+/// A version of the spec that asks less, no day, and has one field more, before the others.
 async fn ask_for_no_day(sales: &Sales) {
     let next = "insert into spec.spec (kind, name, version, body, definition, created_by) \
-                select kind, name, version + 1, body || '{\"next\": true}', \
-                jsonb_set(definition, '{fields,0,required}', 'false'), created_by from spec.spec \
-                where kind = 'event' and name = 'sales'";
+                select kind, name, version + 1, body || '{\"next\": true}', jsonb_set(definition, '{fields}', \
+                '[{\"name\": \"note\", \"type\": \"text\", \"required\": false}]'::jsonb \
+                || (jsonb_set(definition, '{fields,0,required}', 'false') -> 'fields')), created_by \
+                from spec.spec where kind = 'event' and name = 'sales'";
     sales.database.query(next).await;
 }
 
