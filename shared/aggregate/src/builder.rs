@@ -76,8 +76,8 @@ impl PartialBuilder {
     /// # Errors
     /// [`PartialError::File`] when the file is to be refused, [`PartialError::BlockMismatch`] for a foreign block.
     pub fn add_block(&mut self, block: &Block) -> Result<(), PartialError> {
-        let plan = self.plan.clone();
-        let block = &*plan.transform(block)?;
+        let transformed = self.plan.transform(block)?;
+        let block = transformed.as_ref();
         self.check(block)?;
         let counting = self.plan.filter().rows(block);
         self.number_rows(block, &counting)?;
