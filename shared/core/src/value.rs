@@ -9,6 +9,8 @@ use crate::field::DateFormat;
 
 pub use timestamp::timestamp;
 
+/// Digits that are worked out at once.
+const WORD_DIGITS: usize = 8;
 /// Digits that always fit a `u64`.
 const SAFE_DIGITS: usize = 18;
 
@@ -23,20 +25,42 @@ pub fn integer(cell: &[u8]) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
-    if digits.len() > SAFE_DIGITS {
+    if digits.len() > WORD_DIGITS {
         return long_integer(is_negative, digits);
     }
-    let mut value = 0_i64;
-    let mut worst = 0_u8;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        worst = worst.max(digit);
-        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
-    }
-    (worst <= 9).then_some(if is_negative { -value } else { value })
+    let value = word_value(digit_word(digits))?;
+    Some(if is_negative { -value } else { value })
 }
 
-#[cold]
+/// The text at the end of eight digits, zeros before it. At most [`WORD_DIGITS`] bytes, and at least one.
+#[inline]
+fn digit_word(text: &[u8]) -> u64 {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let length = text.len();
+    let room = (WORD_DIGITS - length) * 8;
+    let word = if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        // Where both lie over the same bytes they are the same.
+        u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)) << room
+    } else {
+        let place = |index: usize| u64::from(text[index]) << (room + index * 8);
+        place(0) | place(length / 2) | place(length - 1)
+    };
+    word | (ZEROS & !(u64::MAX << room))
+}
+
+/// The number that eight digits write, worked out on all of them at once; none where a byte is no digit.
+#[inline]
+fn word_value(word: u64) -> Option<i64> {
+    const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    const SIX: u64 = 0x0606_0606_0606_0606;
+    // A digit's high half is 3, also when 6 is added.
+    let is_digits = (word & HIGH) | ((word.wrapping_add(SIX) & HIGH) >> 4) == 0x3333_3333_3333_3333;
+    let pairs = (word & 0x0F0F_0F0F_0F0F_0F0F).wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (pairs & 0x00FF_00FF_00FF_00FF).wrapping_mul(100 << 16 | 1) >> 16;
+    let eight = (fours & 0x0000_FFFF_0000_FFFF).wrapping_mul(10_000 << 32 | 1) >> 32;
+    is_digits.then_some(eight.cast_signed())
+}
+
 fn long_integer(is_negative: bool, digits: &[u8]) -> Option<i64> {
     let mut value = 0_i64;
     for byte in digits {

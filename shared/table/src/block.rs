@@ -198,6 +198,24 @@ impl Validity {
         }
     }
 
+    /// The bits of so many rows, 64 a word; those behind the last row are not set.
+    pub(crate) fn words(&self, rows: usize) -> impl Iterator<Item = u64> {
+        let words: &[u64] = match self {
+            Self::All => &[],
+            Self::Bitmap(words) => words,
+        };
+        let absent = if self.is_all() { u64::MAX } else { 0 };
+        (0..rows.div_ceil(64)).map(move |index| {
+            let behind = (index * 64 + 64).saturating_sub(rows);
+            words.get(index).copied().unwrap_or(absent) & (u64::MAX >> behind)
+        })
+    }
+
+    /// How many of so many rows hold a value.
+    pub(crate) fn valid_rows(&self, rows: usize) -> usize {
+        self.words(rows).map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Whether no slot is null.
     #[must_use]
     pub fn is_all(&self) -> bool {

@@ -4,10 +4,16 @@ use crate::scan::Record;
 
 /// The text of a cell: without enclosing quotes, doubled quotes made single. `scratch` holds it where it had to be
 /// copied.
+#[inline]
 pub(crate) fn text<'a>(cell: &'a [u8], quote: u8, record: &Record, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    if cell.first() != Some(&quote) {
-        return cell;
+    if cell.first() == Some(&quote) {
+        unquoted(cell, quote, record, scratch)
+    } else {
+        cell
     }
+}
+
+fn unquoted<'a>(cell: &'a [u8], quote: u8, record: &Record, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     let inner = cell.get(1..cell.len() - 1).unwrap_or_default();
     if !record.has_doubled_quotes {
         return inner;

@@ -321,6 +321,7 @@ impl FileCheck {
             || record.end - record.start > self.report.limits.cell_bytes
             || !self.scanner.is_utf8(record);
         let cells = cell::each(self.scanner.data(), record, self.scanner.cells());
+        let has_null_values = !self.null_values.is_empty();
         for ((index, cell), column) in cells.zip(&mut self.columns) {
             if is_suspect && let Some(rule) = self.report.broken_bytes(cell) {
                 self.report.cell(index, rule, cell);
@@ -328,7 +329,7 @@ impl FileCheck {
             }
             let Some(column) = column else { continue };
             let mut text = cell::text(cell, self.quote, record, &mut self.scratch);
-            if self.null_values.iter().any(|null| **null == *text) {
+            if has_null_values && self.null_values.iter().any(|null| **null == *text) {
                 text = b"";
             }
             if let Err(rule) = column.push(row, text) {

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use millrace_core::row_error::RowError;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A record that broke at least one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,8 @@ pub struct RejectedRow {
     /// Whether it is a row of a repaired file that stands for no rejected row; record and line are that file's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_of_repair: bool,
-    /// Its bytes as they came, without the line end; base64 in the JSON.
-    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    /// Its bytes as they came, without the line end; base64 in the JSON, where the line is written.
+    #[serde(skip_serializing, deserialize_with = "from_base64")]
     pub raw: Vec<u8>,
     /// Whether `raw` is only the record's beginning.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -50,17 +50,21 @@ impl RejectedRow {
     /// Appends the row's line.
     pub(crate) fn write(&self, output: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         serde_json::to_writer(&mut *output, self)?;
-        output.push(b'\n');
+        // Most of a line is base64, which has nothing to escape: it goes in as it is, before the closing brace.
+        output.pop();
+        output.extend_from_slice(b",\"raw\":\"");
+        let from = output.len();
+        output.resize(from + self.raw.len().div_ceil(3) * 4, 0);
+        STANDARD
+            .encode_slice(&self.raw, &mut output[from..])
+            .map_err(serde::ser::Error::custom)?;
+        output.extend_from_slice(b"\"}\n");
         Ok(())
     }
 }
 
 fn is_false(value: &bool) -> bool {
     !*value
-}
-
-fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(bytes))
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {

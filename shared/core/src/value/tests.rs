@@ -121,6 +121,20 @@ proptest! {
         prop_assert_eq!(integer(text.as_bytes()), text.parse::<i64>().ok());
     }
 
+    /// Up to eight digits are looked at all at once: no byte between them may pass.
+    #[test]
+    fn a_byte_that_is_no_digit_is_never_read_as_one(
+        text in "[0-9]{1,9}",
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = text.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let expected = std::str::from_utf8(&bytes).ok().filter(|text| !text.starts_with('+'));
+        prop_assert_eq!(integer(&bytes), expected.and_then(|text| text.parse::<i64>().ok()));
+    }
+
     #[test]
     fn decimals_are_read_as_the_general_parser_reads_them(text in "[-+]?[0-9]{0,12}[.x]?[0-9]{0,12}") {
         let expected = Decimal::parse_bytes(text.as_bytes()).ok();

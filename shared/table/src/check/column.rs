@@ -34,12 +34,40 @@ enum TypeRules {
         characters: Option<(usize, usize)>,
         pattern: Option<Box<Regex>>,
     },
-    /// Least and greatest, inclusive.
-    Integer(i128, i128),
+    /// Least and greatest, inclusive; no number where the least is above the greatest.
+    Integer(i64, i64),
     Decimal(Option<Box<Bounds>>),
     Boolean,
-    Date(DateFormat),
+    Date(LastDate),
     Timestamp,
+}
+
+/// A date format, and the date read last: rows that follow one another are mostly of one day.
+#[derive(Debug)]
+struct LastDate {
+    format: DateFormat,
+    text: Vec<u8>,
+    day: i32,
+}
+
+impl LastDate {
+    fn new(format: DateFormat) -> Self {
+        Self {
+            format,
+            text: Vec::new(),
+            day: 0,
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, text: &[u8]) -> Option<i32> {
+        if self.text != text {
+            self.day = value::date(text, self.format)?;
+            self.text.clear();
+            self.text.extend_from_slice(text);
+        }
+        Some(self.day)
+    }
 }
 
 /// The bounds of a decimal.
@@ -68,7 +96,7 @@ impl CheckedColumn {
     }
 
     /// Adds a cell's value for `row`, or says which rule the cell breaks first; then nothing may have been added.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, row: usize, text: &[u8]) -> Result<(), Rule> {
         if text.is_empty() {
             if self.is_required {
@@ -78,14 +106,19 @@ impl CheckedColumn {
             return Ok(());
         }
         if let Some(format) = self.number_format {
-            let plain = format.plain(text).ok_or(Rule::WrongType)?;
-            return self.push_plain(row, &plain);
+            return self.push_formatted(row, text, format);
         }
         self.push_plain(row, text)
     }
 
+    #[inline(never)]
+    fn push_formatted(&mut self, row: usize, text: &[u8], format: NumberFormat) -> Result<(), Rule> {
+        let plain = format.plain(text).ok_or(Rule::WrongType)?;
+        self.push_plain(row, &plain)
+    }
+
     /// Adds a value that is written in no format but the plain one, otherwise as [`Self::push`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_plain(&mut self, row: usize, text: &[u8]) -> Result<(), Rule> {
         self.push_value(text)?;
         self.builder.set_valid(row);
@@ -97,13 +130,13 @@ impl CheckedColumn {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_value(&mut self, text: &[u8]) -> Result<(), Rule> {
-        match (&self.rules, &mut self.builder.values) {
+        match (&mut self.rules, &mut self.builder.values) {
             (TypeRules::Integer(least, greatest), Column::Integer(values)) => {
                 let value = value::integer(text).ok_or(Rule::WrongType)?;
                 values.push(value);
-                in_range((*least..=*greatest).contains(&i128::from(value)))
+                in_range((*least..=*greatest).contains(&value))
             }
             (TypeRules::Text { characters, pattern }, Column::Text { offsets, bytes }) => {
                 check_length(text, *characters)?;
@@ -120,8 +153,8 @@ impl CheckedColumn {
                 values.push(value);
                 in_range(bounds.as_ref().is_none_or(|bounds| bounds.hold(value)))
             }
-            (TypeRules::Date(format), Column::Date(values)) => {
-                values.push(value::date(text, *format).ok_or(Rule::WrongType)?);
+            (TypeRules::Date(last), Column::Date(values)) => {
+                values.push(last.read(text).ok_or(Rule::WrongType)?);
                 Ok(())
             }
             (TypeRules::Boolean, Column::Boolean(values)) => {
@@ -170,7 +203,7 @@ impl TypeRules {
             FieldType::Integer => Self::integer(field),
             FieldType::Decimal => Self::Decimal(Bounds::of(field)),
             FieldType::Boolean => Self::Boolean,
-            FieldType::Date => Self::Date(field.date_format),
+            FieldType::Date => Self::Date(LastDate::new(field.date_format)),
             FieldType::Timestamp => Self::Timestamp,
         })
     }
@@ -205,10 +238,16 @@ impl TypeRules {
         ];
         let least = least.into_iter().flatten().max();
         let greatest = greatest.into_iter().flatten().min();
-        Self::Integer(
-            least.unwrap_or(i128::from(i64::MIN)),
-            greatest.unwrap_or(i128::from(i64::MAX)),
-        )
+        let least = least.map_or(Some(i64::MIN), |least| {
+            i64::try_from(least.max(i64::MIN.into())).ok()
+        });
+        let greatest = greatest.map_or(Some(i64::MAX), |greatest| {
+            i64::try_from(greatest.min(i64::MAX.into())).ok()
+        });
+        match (least, greatest) {
+            (Some(least), Some(greatest)) => Self::Integer(least, greatest),
+            _ => Self::Integer(1, 0),
+        }
     }
 }
 

@@ -24,12 +24,7 @@ pub(super) fn column(
     rows: usize,
     scratch: &mut Scratch,
 ) -> Result<(), PartError> {
-    let nulls = (0..rows).filter(|row| !data.validity.is_valid(*row));
-    let all_null = match &data.validity {
-        Validity::All => false,
-        Validity::Bitmap(_) => nulls.count() == rows,
-    };
-    if all_null {
+    if data.validity.valid_rows(rows) == 0 {
         output.push(VALIDITY_NONE);
         return Ok(());
     }
@@ -65,7 +60,9 @@ fn validity(output: &mut Vec<u8>, validity: &Validity, rows: usize) {
         output.push(VALIDITY_ALL);
     } else {
         output.push(VALIDITY_BITMAP);
-        bits(output, (0..rows).map(|row| validity.is_valid(row)));
+        let from = output.len();
+        output.extend(validity.words(rows).flat_map(u64::to_le_bytes));
+        output.truncate(from + rows.div_ceil(8));
     }
 }
 
@@ -89,23 +86,30 @@ fn fill_nulls(numbers: &mut [i64], validity: &Validity) {
     if validity.is_all() {
         return;
     }
-    let valid = numbers
-        .iter()
-        .enumerate()
-        .filter(|(row, _)| validity.is_valid(*row));
-    let least = valid.map(|(_, number)| *number).min().unwrap_or(0);
-    for (row, number) in numbers.iter_mut().enumerate() {
-        if !validity.is_valid(row) {
-            *number = least;
+    let (rows, mut least) = (numbers.len(), i64::MAX);
+    for (word, slots) in validity.words(rows).zip(numbers.chunks(64)) {
+        for (bit, number) in slots.iter().enumerate() {
+            least = least.min(if word >> bit & 1 == 1 { *number } else { i64::MAX });
+        }
+    }
+    for (word, slots) in validity.words(rows).zip(numbers.chunks_mut(64)) {
+        for (bit, number) in slots.iter_mut().enumerate() {
+            *number = if word >> bit & 1 == 1 { *number } else { least };
         }
     }
 }
 
 fn decimals(output: &mut Vec<u8>, values: &[Decimal], validity: &Validity, numbers: &mut Vec<i64>) {
     let scale = values.iter().map(|value| value.scale()).max().unwrap_or(0);
+    let powers: Vec<Option<i64>> = (0..=u32::from(scale))
+        .map(|power| 10_i64.checked_pow(power))
+        .collect();
     let scaled = |value: &Decimal| {
         let units = i64::try_from(value.units()).ok()?;
-        units.checked_mul(10_i64.checked_pow(u32::from(scale - value.scale()))?)
+        if value.scale() == scale {
+            return Some(units);
+        }
+        units.checked_mul(powers[usize::from(scale - value.scale())]?)
     };
     for value in values {
         let Some(units) = scaled(value) else {

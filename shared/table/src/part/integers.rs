@@ -6,8 +6,7 @@ const CUT: PartError = PartError::Damaged("a section is too short");
 
 /// Appends `integers(n)`.
 pub(super) fn write(output: &mut Vec<u8>, values: &[i64]) {
-    let base = values.iter().copied().min().unwrap_or(0);
-    let greatest = values.iter().copied().max().unwrap_or(0);
+    let (base, greatest) = bounds(values);
     let width = width_of(greatest.wrapping_sub(base).cast_unsigned());
     output.extend_from_slice(&base.to_le_bytes());
     output.push(width);
@@ -18,6 +17,28 @@ pub(super) fn write(output: &mut Vec<u8>, values: &[i64]) {
         4 => write_offsets::<4>(output, values, base),
         _ => write_offsets::<8>(output, values, base),
     }
+}
+
+/// The least and the greatest; (0, 0) of no values.
+fn bounds(values: &[i64]) -> (i64, i64) {
+    /// So many chains of comparisons go on at once.
+    const LANES: usize = 4;
+    let Some(&first) = values.first() else {
+        return (0, 0);
+    };
+    let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, value) in chunk.iter().enumerate() {
+            least[lane] = least[lane].min(*value);
+            greatest[lane] = greatest[lane].max(*value);
+        }
+    }
+    let all = |lanes: [i64; LANES]| lanes.into_iter().chain(rest.iter().copied());
+    (
+        all(least).min().unwrap_or(first),
+        all(greatest).max().unwrap_or(first),
+    )
 }
 
 fn width_of(range: u64) -> u8 {
@@ -153,12 +174,57 @@ fn write_varint(output: &mut Vec<u8>, mut value: u64) {
 /// Appends rising numbers as runs; the last number may be anything below `u64::MAX`.
 pub(super) fn write_runs(output: &mut Vec<u8>, numbers: &[u64]) {
     let mut last = 0;
-    for run in numbers.chunk_by(|left, right| left.checked_add(1) == Some(*right)) {
-        let (Some(first), Some(end)) = (run.first(), run.last()) else {
-            continue;
-        };
+    let mut rest = numbers;
+    while let Some(&first) = rest.first() {
+        let (run, behind) = rest.split_at(run_length(rest, first));
         write_varint(output, first - last);
         write_varint(output, run.len() as u64);
-        last = *end;
+        last = first + (run.len() as u64 - 1);
+        rest = behind;
+    }
+}
+
+/// How many of some rising numbers follow one another; runs are long, so it is searched for, not counted.
+fn run_length(numbers: &[u64], first: u64) -> usize {
+    let is_in_run = |at: usize| numbers.get(at).is_some_and(|number| number - first == at as u64);
+    let mut reach = 1;
+    while is_in_run(reach * 2 - 1) {
+        reach *= 2;
+    }
+    // The run goes as far as `reach`, and ends before twice that.
+    let (mut inside, mut outside) = (reach, reach * 2);
+    while inside + 1 < outside {
+        let middle = usize::midpoint(inside, outside);
+        if is_in_run(middle - 1) {
+            inside = middle;
+        } else {
+            outside = middle;
+        }
+    }
+    inside
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Cursor, write_runs};
+
+    proptest! {
+        #[test]
+        fn runs_of_any_length_are_read_as_written(gaps in proptest::collection::vec((1_u64..5, 1_u64..200), 0..20)) {
+            let (mut numbers, mut next) = (Vec::new(), 0);
+            for (gap, length) in gaps {
+                next += gap;
+                numbers.extend(next..next + length);
+                next += length;
+            }
+            let (mut bytes, mut read) = (Vec::new(), Vec::new());
+            write_runs(&mut bytes, &numbers);
+            let mut cursor = Cursor(&bytes);
+            cursor.runs(numbers.len(), &mut read).unwrap();
+            cursor.end().unwrap();
+            prop_assert_eq!(read, numbers);
+        }
     }
 }
