@@ -35,9 +35,30 @@ pub fn event_body() -> Value {
                 "remarks": { "type": "string", "maxLength": 200 } } } } } } })
 }
 
-/// The dataset's body: sums, counts and extremes by day and school.
+/// What a dataset groups by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grouping {
+    /// The dataset's name.
+    pub dataset: &'static str,
+    /// The field beside the day, an integer.
+    pub field: &'static str,
+}
+
+/// By day and grade: some 250 groups in half a million records.
+pub const BY_GRADE: Grouping = Grouping {
+    dataset: "attendance_by_grade",
+    field: "grade",
+};
+/// By day and school: some 42,000 groups.
+pub const BY_SCHOOL: Grouping = Grouping {
+    dataset: "attendance_by_school",
+    field: "school_id",
+};
+
+/// The dataset's body: sums, counts and extremes by day and another field.
 #[must_use]
-pub fn dataset_body() -> Value {
+pub fn dataset_body(grouping: Grouping) -> Value {
+    let Grouping { dataset, field } = grouping;
     let names = ["students_total", "students_present"];
     let served = names.iter().flat_map(|name| {
         let functions = ["sum", "count", "min", "max"];
@@ -46,16 +67,16 @@ pub fn dataset_body() -> Value {
     let mut served: serde_json::Map<String, Value> = served.collect();
     let updated: Vec<String> = served.keys().cloned().collect();
     served.insert("date".to_owned(), json!({ "type": "string" }));
-    served.insert("school_id".to_owned(), json!({ "type": "integer" }));
+    served.insert(field.to_owned(), json!({ "type": "integer" }));
     let required: Vec<String> = served.keys().cloned().collect();
-    json!({ "ingestion_type": "dataset", "dataset_name": "attendance_by_school", "event_name": "attendance",
+    json!({ "ingestion_type": "dataset", "dataset_name": dataset, "event_name": "attendance",
         "input": { "type": "object", "required": ["dataset_name", "dataset"], "properties": {
         "dataset_name": { "type": "string" }, "dataset": { "type": "object", "required": ["items"], "properties": {
             "items": { "type": "array", "items": { "type": "object", "required": required, "properties": served } },
-            "group_by": ["date", "school_id"],
+            "group_by": ["date", field],
             "aggregate": { "type": "object", "required": ["target_table"], "properties": {
                 "function": ["sum", "count", "min", "max"],
-                "target_table": { "type": "string", "pattern": "ingestion.attendance_by_school" },
+                "target_table": { "type": "string", "pattern": format!("ingestion.{dataset}") },
                 "update_cols": updated,
                 "columns": { "type": "array", "items": { "type": "object", "required": ["column"],
                     "properties": { "column": names } } } } } } } } } })
@@ -73,13 +94,13 @@ pub fn event() -> anyhow::Result<EventDefinition> {
 ///
 /// # Errors
 /// When the spec's own rules refuse it.
-pub fn dataset() -> anyhow::Result<DatasetDefinition> {
+pub fn dataset(grouping: Grouping) -> anyhow::Result<DatasetDefinition> {
     let catalogue = Catalogue {
         events: vec![event()?],
         dimensions: Vec::new(),
         ..Catalogue::default()
     };
-    check_dataset(&dataset_body(), &catalogue).map_err(|errors| anyhow!("{errors:?}"))
+    check_dataset(&dataset_body(grouping), &catalogue).map_err(|errors| anyhow!("{errors:?}"))
 }
 
 /// The header of a file, and where its first record begins.

@@ -8,25 +8,19 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
-use millrace_aggregate::{Partial, difference, stage_chunks};
-use millrace_app::ingest::ingest_file;
-use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
-use millrace_core::facts::Mode;
-use millrace_core::ids::FileVersion;
-use millrace_core::object_key;
-use millrace_store::STAGE_CHUNK_BYTES;
-use millrace_store::contributions::{Application, ApplyOutcome};
-use millrace_store::files::BeginVersion;
-use millrace_tests::{Database, Road, specs};
-
+use anyhow::{Context as _, ensure};
+use millrace_aggregate::Partial;
+use millrace_core::definition::{DatasetDefinition, EventDefinition};
 use serde::Deserialize;
 
-use crate::attendance::{aggregate, check_file, dataset, dataset_body, event, event_body};
+use crate::attendance::{BY_GRADE, BY_SCHOOL, aggregate, check_file, dataset, event};
+use crate::cells::Cells;
+use crate::equal_files::EqualFiles;
 use crate::generator::{Manifest, Quality, generate};
 use crate::goal::Goal;
 use crate::options::Effort;
@@ -40,13 +34,17 @@ const CHECK: Goal = Goal::AtLeast(1.5);
 const SPOILT: Goal = Goal::AtLeast(1.0 / 1.1);
 /// Aggregation takes at most 0.45 of the time of `\copy`.
 const AGGREGATE: Goal = Goal::AtLeast(1.0 / 0.45);
+/// A tenth of the file more: reducing, staging and applying it takes at most 0.1 of the time of `\copy`.
+const INCREMENT: Goal = Goal::AtMost(0.10);
+/// Replacing one of a hundred equal files takes at most 3 % of the time that all of them took.
+const REPLACE: Goal = Goal::AtMost(0.03);
 
-/// The id of the one attempt that stages.
-const STAGE: &str = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4b";
-
-struct Input {
-    path: PathBuf,
-    manifest: Manifest,
+/// A generated file, and what is in it.
+pub struct Input {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is in it.
+    pub manifest: Manifest,
 }
 
 /// Seconds of each step of a round.
@@ -56,8 +54,13 @@ struct Round {
     check: f64,
     check_spoilt: f64,
     aggregate: f64,
+    aggregate_by_grade: f64,
     stage: f64,
     apply: f64,
+    increment_by_grade: f64,
+    increment_by_school: f64,
+    build: f64,
+    replace: f64,
     duckdb: f64,
     duckdb_spoilt: f64,
 }
@@ -104,8 +107,12 @@ struct Setting<'a> {
     peer: Peer<'a>,
     clean: Input,
     spoilt: Input,
+    /// A tenth of the records more, which follow those of the clean file.
+    increment: Input,
+    files: EqualFiles,
     event: EventDefinition,
-    dataset: DatasetDefinition,
+    by_grade: DatasetDefinition,
+    by_school: DatasetDefinition,
     copy: Copy,
 }
 
@@ -115,19 +122,23 @@ struct Setting<'a> {
 /// When something fails or a sum is wrong.
 pub fn run(folder: &Path, peer: Peer<'_>, effort: &Effort) -> anyhow::Result<(Vec<Row>, String)> {
     let files = tempfile::tempdir_in(folder)?;
+    let records = effort.records;
     let server = millrace_tests::postgres().context("no PostgreSQL is installed")?;
     let setting = Setting {
         peer,
-        clean: make(files.path(), "clean.csv", Quality::Clean, effort.records)?,
-        spoilt: make(
+        clean: make(files.path(), "clean.csv", Quality::Clean, 0..records)?,
+        spoilt: make(files.path(), "spoilt.csv", Quality::OnePercentSpoilt, 0..records)?,
+        increment: make(
             files.path(),
-            "spoilt.csv",
-            Quality::OnePercentSpoilt,
-            effort.records,
+            "increment.csv",
+            Quality::Clean,
+            records..records + records / 10,
         )?,
+        files: EqualFiles::make(records)?,
         event: event()?,
-        dataset: dataset()?,
-        copy: Copy::prepare(server)?,
+        by_grade: dataset(BY_GRADE)?,
+        by_school: dataset(BY_SCHOOL)?,
+        copy: Copy::prepare(server, "yardstick_data")?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -142,7 +153,11 @@ pub fn run(folder: &Path, peer: Peer<'_>, effort: &Effort) -> anyhow::Result<(Ve
     Ok((setting.rows(&rounds), versions))
 }
 
-fn make(folder: &Path, name: &str, quality: Quality, records: u64) -> anyhow::Result<Input> {
+/// Makes a file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn make(folder: &Path, name: &str, quality: Quality, records: Range<u64>) -> anyhow::Result<Input> {
     let path = folder.join(name);
     let mut out = BufWriter::new(File::create(&path)?);
     let manifest = generate(records, quality, &mut out)?;
@@ -177,90 +192,49 @@ impl Setting<'_> {
                 input.path.display()
             );
         }
-        let (partial, aggregate) = timed(|| aggregate(&clean.part, &self.dataset))?;
+        let (partial, aggregate) = timed(|| aggregate(&clean.part, &self.by_school))?;
         ensure!(
             partial.rows() == self.clean.manifest.valid,
             "{} rows in the partial",
             partial.rows()
         );
-        let (stage, apply) = runtime.block_on(self.apply(&partial))?;
-        Ok(Round {
+        let mut round = Round {
             copy: copy.as_secs_f64(),
             check,
             check_spoilt,
             aggregate,
-            stage: stage.as_secs_f64(),
-            apply: apply.as_secs_f64(),
             duckdb: read.seconds,
             duckdb_spoilt: read_spoilt.seconds,
-        })
-    }
-
-    /// Brings the file to where its contribution is due, by the product's own ways; then stages and applies it.
-    async fn apply(&self, partial: &Partial) -> anyhow::Result<(Duration, Duration)> {
-        let database = Database::new().context("no PostgreSQL is installed")?;
-        let owner = database.owner_store();
-        for body in [event_body(), dataset_body()] {
-            specs::create(&owner, &body).await;
-        }
-        let file = self.ingest(&database).await?;
-        let store = database.store();
-        let pending = store.load_contribution(file, &self.dataset.name).await?;
-        let pending = pending.context("the file contributes nothing")?;
-        let differences = difference(None, partial)?;
-        let begin = Instant::now();
-        for chunk in stage_chunks(&differences, STAGE_CHUNK_BYTES)? {
-            store
-                .stage_differences(pending.contribution_id, STAGE, chunk.json)
-                .await?;
-        }
-        let staged = begin.elapsed();
-        let key = object_key::partial(&self.dataset.name, file);
-        let bounds = partial.first_key().zip(partial.last_key());
-        let application = Application {
-            contribution_id: pending.contribution_id,
-            stage_id: STAGE,
-            cells_staged: differences.len() as u64,
-            base: None,
-            dataset_version: None,
-            partial: bounds.map(|(first, last)| (key.as_str(), first.as_str(), last.as_str())),
-            cells: partial.entries().len() as u64,
-            rows: partial.rows(),
+            ..Round::default()
         };
-        let begin = Instant::now();
-        let outcome = store.apply_contribution(&application).await?;
-        let applied = begin.elapsed();
-        ensure!(outcome == ApplyOutcome::Applied, "{outcome:?}");
-        self.check_sums(&database).await?;
-        Ok((staged, applied))
+        runtime.block_on(self.apply(&clean.part, &partial, &mut round))?;
+        let (built, replaced) = runtime.block_on(self.files.replace_one())?;
+        (round.build, round.replace) = (built.as_secs_f64(), replaced.as_secs_f64());
+        Ok(round)
     }
 
-    async fn ingest(&self, database: &Database) -> anyhow::Result<FileVersion> {
-        let mut road = Road::new(database.app());
-        road.chunk_bytes = u64::MAX;
-        let spec = (SpecKind::Event, self.event.name.as_str());
-        let file = match road.begin(spec, "attendance.csv", Mode::New).await? {
-            BeginVersion::Created(version) => version.file,
-            other => bail!("the file cannot be registered: {other:?}"),
-        };
-        road.landing
-            .put(&object_key::upload(file), std::fs::read(&self.clean.path)?);
-        ingest_file(&road.ingest_ports(), file)
-            .await
-            .map_err(|failure| anyhow!(failure))?;
-        Ok(file)
-    }
+    /// The file into cells by day and grade and by day and school; then a tenth of it more.
+    async fn apply(&self, part: &[u8], by_school: &Partial, round: &mut Round) -> anyhow::Result<()> {
+        let cells = Cells::new(&[BY_GRADE, BY_SCHOOL]).await?;
+        let file = cells.ingest(&self.clean.path, "clean.csv").await?;
+        let brought = cells.apply(file, BY_SCHOOL, by_school).await?;
+        (round.stage, round.apply) = (brought.stage.as_secs_f64(), brought.apply.as_secs_f64());
+        let (by_grade, seconds) = timed(|| aggregate(part, &self.by_grade))?;
+        round.aggregate_by_grade = seconds;
+        cells.apply(file, BY_GRADE, &by_grade).await?;
 
-    async fn check_sums(&self, database: &Database) -> anyhow::Result<()> {
-        let sums = "select sum(sum_students_total)::text || ' ' || sum(sum_students_present)::text \
-             from ingestion.attendance_by_school";
-        let manifest = &self.clean.manifest;
-        let expected = format!("{} {}", manifest.total, manifest.present);
-        let found = database.value(sums).await;
-        ensure!(
-            found.as_deref() == Some(&*expected),
-            "{found:?} in the cells instead of {expected}"
-        );
+        let increment = cells.ingest(&self.increment.path, "increment.csv").await?;
+        let checked = check_file(&self.increment.path, &self.event)?;
+        for (grouping, dataset, time) in [
+            (BY_GRADE, &self.by_grade, &mut round.increment_by_grade),
+            (BY_SCHOOL, &self.by_school, &mut round.increment_by_school),
+        ] {
+            let (partial, seconds) = timed(|| aggregate(&checked.part, dataset))?;
+            let brought = cells.apply(increment, grouping, &partial).await?;
+            *time = seconds + (brought.stage + brought.apply).as_secs_f64();
+            let files = [&self.clean.manifest, &self.increment.manifest];
+            cells.check_sums(grouping, &files).await?;
+        }
         Ok(())
     }
 
@@ -270,34 +244,41 @@ impl Setting<'_> {
         let rates = |seconds: fn(&Round) -> f64| -> Vec<f64> {
             rounds.iter().map(|round| records / seconds(round)).collect()
         };
+        let times = |seconds: fn(&Round) -> f64| -> Vec<f64> {
+            rounds.iter().map(|round| seconds(round) * 1e3).collect()
+        };
         let copy = rates(|round| round.copy);
-        let figure = |subject: &str, values: Vec<f64>| Figure {
+        let alone = |subject: &str, values: &[f64]| Figure {
             subject: subject.to_owned(),
             name: "rows",
             unit: "/s",
-            values,
-            yardstick: Some(("\\copy", copy.clone())),
+            values: values.to_vec(),
+            yardstick: None,
             goal: None,
+        };
+        let beside = |subject: &str, values: &[f64], yardstick, goal| Figure {
+            yardstick: Some(yardstick),
+            goal,
+            ..alone(subject, values)
+        };
+        let to_copy = |subject: &str, values: &[f64]| beside(subject, values, ("\\copy", copy.clone()), None);
+        let time = |subject: &str, values: &[f64], yardstick, goal| Figure {
+            name: "time",
+            unit: "ms",
+            ..beside(subject, values, yardstick, goal)
         };
         let whole = rates(|round| round.check + round.aggregate + round.stage + round.apply);
         let (check, spoilt) = (rates(|round| round.check), rates(|round| round.check_spoilt));
         let (peer, peer_spoilt) = (rates(|round| round.duckdb), rates(|round| round.duckdb_spoilt));
-        let beside = |subject: &str, values: &[f64], yardstick, goal| Figure {
-            yardstick: Some(yardstick),
-            goal,
-            ..figure(subject, values.to_vec())
-        };
-        let alone = |subject: &str, values: &[f64]| Figure {
-            yardstick: None,
-            ..figure(subject, values.to_vec())
-        };
+        let copy_ms = ("\\copy", times(|round| round.copy));
+        let built = times(|round| round.build);
         let figures = [
             alone("\\copy, unlogged", &copy),
             alone("DuckDB read_csv", &peer),
             alone("DuckDB read_csv, 1 % spoilt", &peer_spoilt),
-            figure("check + part", check.clone()),
+            to_copy("check + part", &check),
             beside("check + part", &check, ("DuckDB", peer.clone()), Some(CHECK)),
-            figure("check + part, 1 % spoilt", spoilt.clone()),
+            to_copy("check + part, 1 % spoilt", &spoilt),
             beside("check + part, 1 % spoilt", &spoilt, ("DuckDB", peer_spoilt), None),
             beside(
                 "check + part, 1 % spoilt",
@@ -307,11 +288,36 @@ impl Setting<'_> {
             ),
             Figure {
                 goal: Some(AGGREGATE),
-                ..figure("aggregate", rates(|round| round.aggregate))
+                ..to_copy(
+                    "aggregate by day and grade",
+                    &rates(|round| round.aggregate_by_grade),
+                )
             },
-            figure("stage + apply", rates(|round| round.stage + round.apply)),
-            figure("apply alone", rates(|round| round.apply)),
-            figure("file → cells, one after the other", whole),
+            to_copy("aggregate by day and school", &rates(|round| round.aggregate)),
+            to_copy(
+                "stage + apply by day and school",
+                &rates(|round| round.stage + round.apply),
+            ),
+            to_copy("apply alone by day and school", &rates(|round| round.apply)),
+            to_copy("file → cells, one after the other", &whole),
+            time(
+                "10 % more, by day and grade",
+                &times(|round| round.increment_by_grade),
+                copy_ms.clone(),
+                Some(INCREMENT),
+            ),
+            time(
+                "10 % more, by day and school",
+                &times(|round| round.increment_by_school),
+                copy_ms,
+                None,
+            ),
+            time(
+                "one of them replaced",
+                &times(|round| round.replace),
+                ("100 files", built.clone()),
+                Some(REPLACE),
+            ),
         ];
         figures.iter().filter_map(Figure::row).collect()
     }

@@ -2,9 +2,11 @@
 //! what is in them.
 //!
 //! Eight columns; 45 % of the remarks are blank, the others hold commas, quotes, six scripts, and in two of a thousand
-//! records a line break. The spoilt file is the clean one with about one record in a hundred broken, in nine ways.
+//! records a line break. A spoilt file is the clean one with about one record in a hundred, or in five, broken in nine
+//! ways.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 /// The header line, without its end.
 pub const HEADER: &str = "date,school_id,grade,students_total,students_present,teacher_id,lat,remarks";
@@ -18,7 +20,8 @@ const COLUMNS: [&str; 8] = [
     "lat",
     "remarks",
 ];
-const SCHOOLS: u64 = 10_000;
+/// So many that half a million records are some 250 groups by day and grade, and 42,000 by day and school.
+const SCHOOLS: u64 = 2_000;
 const GRADES: u64 = 12;
 /// Records of a day: every grade of every school, in an order that jumps by [`STEP`] (prime to it).
 const DAY: u64 = SCHOOLS * GRADES;
@@ -145,13 +148,26 @@ pub enum Quality {
     Clean,
     /// The clean file with about one record in a hundred spoilt.
     OnePercentSpoilt,
+    /// The clean file with about one record in five spoilt.
+    TwentyPercentSpoilt,
 }
 
-/// Writes a file of `records` records.
+impl Quality {
+    /// How many of a hundred records are spoilt, about.
+    fn spoilt_percent(self) -> u64 {
+        match self {
+            Self::Clean => 0,
+            Self::OnePercentSpoilt => 1,
+            Self::TwentyPercentSpoilt => 20,
+        }
+    }
+}
+
+/// Writes a file of some of the records, counted from 0.
 ///
 /// # Errors
 /// Of the writer.
-pub fn generate(records: u64, quality: Quality, out: &mut dyn Write) -> io::Result<Manifest> {
+pub fn generate(records: Range<u64>, quality: Quality, out: &mut dyn Write) -> io::Result<Manifest> {
     // The defects have their own sequence, so that the good records of both files are the same.
     let (mut chance, mut spoiling) = (Chance::new(7), Chance::new(8));
     let mut manifest = Manifest::default();
@@ -161,15 +177,16 @@ pub fn generate(records: u64, quality: Quality, out: &mut dyn Write) -> io::Resu
         out.write_all(bytes)
     };
     put(format!("{HEADER}\n").as_bytes(), &mut manifest)?;
-    for number in 0..records {
+    for number in records {
         line += 1;
+        manifest.records += 1;
         let record = Record::new(number, &mut chance);
-        let is_spoilt = quality == Quality::OnePercentSpoilt && spoiling.below(100) == 0;
+        let is_spoilt = spoiling.below(100) < quality.spoilt_percent();
         let mut bytes = if is_spoilt {
             let defect = DEFECTS[manifest.spoilt.len() % DEFECTS.len()];
             let (bytes, column) = spoil(record.cells, defect, &mut spoiling);
             manifest.spoilt.push(Spoilt {
-                record: number + 1,
+                record: manifest.records,
                 line,
                 column,
                 defect,
@@ -185,7 +202,6 @@ pub fn generate(records: u64, quality: Quality, out: &mut dyn Write) -> io::Resu
         bytes.push(b'\n');
         put(&bytes, &mut manifest)?;
     }
-    manifest.records = records;
     manifest.lines = line;
     Ok(manifest)
 }

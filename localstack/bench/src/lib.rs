@@ -2,8 +2,10 @@
 
 pub mod attendance;
 pub mod bootstraps;
+pub mod cells;
 pub mod data;
 pub mod documents;
+pub mod equal_files;
 pub mod functions;
 pub mod generator;
 pub mod goal;
@@ -14,6 +16,7 @@ pub mod process;
 pub mod report;
 pub mod runtime_api;
 pub mod screen;
+pub mod stack;
 pub mod statistics;
 pub mod stub;
 pub mod yardstick;

@@ -9,7 +9,7 @@ use millrace_bench::documents::Setting;
 use millrace_bench::machine::Machine;
 use millrace_bench::options::{Effort, Options, Stage};
 use millrace_bench::report::{Row, table};
-use millrace_bench::{bootstraps, data, documents, screen};
+use millrace_bench::{bootstraps, data, documents, screen, stack};
 use serde::Serialize;
 
 /// The run, as programs read it.
@@ -62,6 +62,15 @@ fn measure(options: &Options, outcome: &mut Outcome) -> anyhow::Result<()> {
         let (rows, version) = data::run(&options.folder, peer, &outcome.effort).context("data")?;
         outcome.stages.insert("data", rows);
         outcome.versions.insert("PostgreSQL", version);
+    }
+    if options.wants(Stage::Stack) {
+        let setting = stack::Setting {
+            binaries: &options.binaries,
+            workspace: &options.workspace,
+            folder: &options.folder,
+        };
+        let rows = stack::run(setting, &outcome.effort).context("stack")?;
+        outcome.stages.insert("stack", rows);
     }
     if options.wants(Stage::Documents) {
         let setting = Setting {

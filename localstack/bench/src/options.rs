@@ -12,6 +12,8 @@ pub enum Stage {
     Functions,
     /// Rows a second of check, aggregation and apply, to `\copy` of the same file
     Data,
+    /// From an object to its KPI on a local stack, to `\copy` of the same file
+    Stack,
     /// Documents a second, to `ReportLab` and typst
     Documents,
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use millrace_postgres::{Binaries, Server};
 
-const DATABASE: &str = "yardstick";
 const TABLE: &str = "create unlogged table attendance (date date, school_id integer, grade smallint, \
      students_total integer, students_present integer, teacher_id text, lat double precision, remarks text)";
 
@@ -18,22 +17,22 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// A database with the table, on the server that the product's figures come from.
+    /// A database of that name with the table, on the server that the product's figures come from.
     ///
     /// # Errors
     /// When it cannot be made, or there is no psql beside the server.
-    pub fn prepare(server: &Server) -> anyhow::Result<Self> {
+    pub fn prepare(server: &Server, database: &str) -> anyhow::Result<Self> {
         let psql = Binaries::installed()?.program("psql");
         ensure!(
             psql.is_file(),
             "there is no psql beside the server: {}",
             psql.display()
         );
-        server.create_database(DATABASE, None)?;
-        server.execute(DATABASE, TABLE)?;
+        server.create_database(database, None)?;
+        server.execute(database, TABLE)?;
         Ok(Self {
             psql,
-            connection: server.superuser_connection(DATABASE),
+            connection: server.superuser_connection(database),
         })
     }
 

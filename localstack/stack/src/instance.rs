@@ -26,7 +26,7 @@ impl Instance {
     /// When the name cannot be part of resource names and of a path.
     pub(crate) fn new(workspace: &Workspace, name: &str) -> anyhow::Result<Self> {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let reserved = ["bin", "venv"].contains(&name);
+        let reserved = ["bench", "bin", "venv"].contains(&name);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) || reserved {
             bail!(
                 "an instance has a name of 1 to {NAME_BYTES_MAX} lowercase letters, digits and hyphens, not {name:?}"

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::ops::Range;
 
 use millrace_table::{FileCheck, FileFormat, Limits, read_rejected};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,7 @@ const RECORDS: u64 = 20_000;
 
 fn file(quality: Quality) -> (Vec<u8>, Manifest) {
     let mut bytes = Vec::new();
-    let manifest = generate(RECORDS, quality, &mut bytes).unwrap();
+    let manifest = generate(0..RECORDS, quality, &mut bytes).unwrap();
     (bytes, manifest)
 }
 
@@ -23,7 +24,12 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[test]
 fn the_bytes_are_the_same_everywhere() {
-    let hashes = [Quality::Clean, Quality::OnePercentSpoilt].map(|quality| sha256(&file(quality).0));
+    let qualities = [
+        Quality::Clean,
+        Quality::OnePercentSpoilt,
+        Quality::TwentyPercentSpoilt,
+    ];
+    let hashes = qualities.map(|quality| sha256(&file(quality).0));
     let expected = [
         "f4afeb95da0ce305f474bc3dac6f76a363c424bcf12f80e6da3e2085b4aa02cc",
         "b6ca955cc6703fab8151ab25d85cef08d6e41358ef5af60126c86c9c5da725a4",
@@ -64,11 +70,16 @@ fn the_manifest_of_the_clean_file_is_exact() {
 
 /// The product's own check finds the spoilt records, all of them, and no others.
 #[test]
-fn the_manifest_of_the_spoilt_file_is_exact() {
-    let (bytes, manifest) = file(Quality::OnePercentSpoilt);
+fn the_manifests_of_spoilt_files_are_exact() {
+    assert_spoilt(Quality::OnePercentSpoilt, 150..250);
+    assert_spoilt(Quality::TwentyPercentSpoilt, 3_800..4_200);
+}
+
+fn assert_spoilt(quality: Quality, spoilt: Range<usize>) {
+    let (bytes, manifest) = file(quality);
     assert_eq!(manifest.records, RECORDS);
     assert_eq!(manifest.valid + manifest.spoilt.len() as u64, RECORDS);
-    assert!((150..250).contains(&manifest.spoilt.len()));
+    assert!(spoilt.contains(&manifest.spoilt.len()));
     let fields = attendance::event().unwrap().fields;
     let (header, begin) = attendance::read_header(&bytes, &fields).unwrap();
     let mut check = FileCheck::of_spec(
