@@ -20,7 +20,7 @@ use millrace_store::{STAGE_CHUNK_BYTES, Store};
 use crate::outbox::{send_outbox, send_reminder};
 use crate::partials::Partials;
 use crate::parts::Parts;
-use crate::ports::{MessageSender, ObjectStore, Surroundings, read_all, write_all};
+use crate::ports::{MessageSender, ObjectStore, Surroundings, write_all};
 use crate::{Disposition, Handled};
 
 /// How often differences are made anew when others were faster, before the message is tried again later.
@@ -200,8 +200,7 @@ async fn make_partial(
     let mut opened = Parts::new(ports.store, definition);
     let mut builder: Option<PartialBuilder> = None;
     for key in parts {
-        let bytes = read_all(ports.collections, &key).await?;
-        let (mut reader, plan) = opened.open(bytes).await?;
+        let (mut part, plan) = opened.open(ports.collections, &key).await?;
         let builder = match &mut builder {
             // Parts of a repaired file may be of several versions of the spec.
             Some(builder) => {
@@ -210,7 +209,7 @@ async fn make_partial(
             }
             None => builder.insert(PartialBuilder::new(plan)),
         };
-        while let Some(block) = reader.next_block().map_err(defect)? {
+        while let Some(block) = part.next_block().await? {
             builder.add_block(&block).map_err(refused)?;
         }
     }

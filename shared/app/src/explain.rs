@@ -7,7 +7,7 @@ mod waiting;
 mod words;
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 pub use waiting::{KeyLines, list_key_lines};
 pub use words::{filter_words, formula_words};
@@ -21,10 +21,9 @@ use millrace_store::Store;
 use millrace_store::datasets::{KpiQuery, ReadError};
 use millrace_store::shares::Share;
 use millrace_store::tables::{DatasetTable, DimensionTable};
-use millrace_table::PartReader;
 use millrace_table::block::Block;
 
-use crate::parts::Parts;
+use crate::parts::{PartStream, Parts};
 use crate::ports::{ObjectStore, read_all};
 
 /// The most cells behind a figure that is explained.
@@ -279,9 +278,8 @@ pub async fn explain_lines(
     let mut opened = Parts::new(store, asked.definition());
     for (part, key) in parts.iter().enumerate().skip(position.part) {
         let behind = if part == position.part { position.record } else { 0 };
-        let bytes = read_all(collections, key).await?;
-        let (reader, plan) = opened.open(bytes.as_slice()).await?;
-        if let Some(record) = page.add_part(reader, &plan, &keys, behind)? {
+        let (stream, plan) = opened.open(collections, key).await?;
+        if let Some(record) = page.add_part(stream, &plan, &keys, behind).await? {
             return Ok(page.ends(share.file, Some(format!("{part}-{record}"))));
         }
     }
@@ -304,9 +302,9 @@ impl Page {
     }
 
     /// Adds the lines of a part behind a record; where the page ends in it, the last record that was looked at.
-    fn add_part(
+    async fn add_part(
         &mut self,
-        mut reader: PartReader<impl Read>,
+        mut stream: PartStream,
         plan: &AggregationPlan,
         keys: &BTreeSet<CellKey>,
         behind: u64,
@@ -316,7 +314,7 @@ impl Page {
             measures: plan.measure_columns().to_vec(),
         };
         let mut tracer = RowTracer::new(plan.clone(), keys);
-        while let Some(block) = reader.next_block().map_err(defect)? {
+        while let Some(block) = stream.next_block().await? {
             let Some(last) = block.records.last().copied().filter(|last| *last > behind) else {
                 continue;
             };

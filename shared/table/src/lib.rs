@@ -23,7 +23,7 @@ pub use check::{CheckError, CheckSummary, FileCheck};
 pub use decode::Decoder;
 pub use header::{FileFormat, Header, HeaderErrors, HeaderRead, Start};
 pub use limits::Limits;
-pub use part::{PartError, PartReader, PartSpec, PartWriter};
+pub use part::{PartError, PartPieces, PartReader, PartSpec, PartWriter};
 pub use plan::{PlanSummary, Planner};
 pub use rejected::{RejectedRow, read_rejected};
 pub use render::OutOfCalendar;

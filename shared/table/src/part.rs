@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod integers;
+mod pieces;
 mod reader;
 mod writer;
 
@@ -11,6 +12,7 @@ use millrace_core::definition::SpecKind;
 use millrace_core::field::FieldType;
 use serde::{Deserialize, Serialize};
 
+pub use pieces::PartPieces;
 pub use reader::PartReader;
 pub use writer::PartWriter;
 

@@ -121,6 +121,11 @@ impl<R: Read> PartReader<R> {
         self.spec.as_ref()
     }
 
+    /// What it reads from.
+    pub fn source_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
     /// The rows of the blocks read so far.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -3,7 +3,7 @@ use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
 use millrace_core::{Decimal, Name};
 use proptest::prelude::*;
 
-use super::{PartError, PartReader, PartSpec, PartWriter};
+use super::{PartError, PartPieces, PartReader, PartSpec, PartWriter};
 use crate::block::{Block, Column, ColumnData, PartSchema};
 use crate::builder::ColumnBuilder;
 
@@ -129,6 +129,28 @@ fn read(bytes: &[u8]) -> Result<Vec<Block>, PartError> {
     Ok(blocks)
 }
 
+/// The same from pieces of some size; a frame is read once it is whole, and not before.
+fn read_pieces(bytes: &[u8], size: usize) -> Result<Vec<Block>, PartError> {
+    let mut pieces = bytes.chunks(size);
+    let mut source = PartPieces::default();
+    while !source.has_header() {
+        let Some(piece) = pieces.next() else { break };
+        source.push(piece);
+    }
+    let mut reader = PartReader::new(source)?;
+    let mut blocks = Vec::new();
+    loop {
+        while !reader.source_mut().has_frame() {
+            let Some(piece) = pieces.next() else { break };
+            reader.source_mut().push(piece);
+        }
+        match reader.next_block()? {
+            Some(block) => blocks.push(block),
+            None => return Ok(blocks),
+        }
+    }
+}
+
 fn row() -> impl Strategy<Value = Row> {
     let decimal = prop_oneof![
         4 => (-1_000_000_i128..1_000_000, 0_u8..4),
@@ -228,6 +250,19 @@ fn sample() -> Vec<Block> {
     let mut second: Vec<_> = (40..43).map(row).collect();
     second[1].4 = Some((i128::pow(10, 27), 18));
     vec![block(0, &first), block(1_000, &second)]
+}
+
+#[test]
+fn a_part_reads_the_same_in_pieces_of_any_size() {
+    let bytes = write(&sample());
+    for size in [1, 2, 7, 100, 4_096, bytes.len()] {
+        assert_eq!(read_pieces(&bytes, size).unwrap(), sample(), "{size}");
+        for end in [0, 3, 9, 40, bytes.len() / 2, bytes.len() - 1] {
+            assert!(read_pieces(&bytes[..end], size).is_err(), "{size}, cut at {end}");
+        }
+        let more = [bytes.as_slice(), b"x"].concat();
+        assert!(read_pieces(&more, size).is_err(), "{size}, bytes behind the end");
+    }
 }
 
 /// Parts are permanent. When this fails, a reader of old parts has been broken: bring it back, never the file.
