@@ -23,6 +23,7 @@ mod poison;
 mod reconciled;
 mod repairs;
 mod repeats;
+mod retired_datasets;
 mod samples;
 mod senders;
 mod spec_versions;
