@@ -15,6 +15,7 @@ mod drops;
 mod events;
 mod failures;
 mod formats;
+mod hops;
 mod known_answers;
 mod kpis;
 mod long_keys;
