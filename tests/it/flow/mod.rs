@@ -14,6 +14,7 @@ mod driving;
 mod drops;
 mod events;
 mod failures;
+mod faults;
 mod formats;
 mod hops;
 mod known_answers;
