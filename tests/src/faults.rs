@@ -123,6 +123,15 @@ impl Faults {
         });
     }
 
+    /// As [`Self::die_at`]; every call has two steps: before its effect, and after it.
+    pub fn die_at_step(&self, step: u64) {
+        let fault = match step % 2 {
+            0 => Fault::Before,
+            _ => Fault::After,
+        };
+        self.die_at(step / 2, fault);
+    }
+
     /// The next call whose SQL, key or message holds some words fails, and every one behind it, as when the process was
     /// killed there.
     pub fn die_on(&self, words: &str, fault: Fault) {

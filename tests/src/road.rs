@@ -22,6 +22,7 @@ use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
 mod arrivals;
+mod deaths;
 mod documents;
 mod handling;
 mod ports;
