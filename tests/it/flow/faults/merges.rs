@@ -112,10 +112,9 @@ async fn sixteen_workers_on_the_same_cells_wait_and_do_not_fail() {
         reminders_permille: 100,
     };
     sales.road.deliver_some(&mut order, 60).await;
-    for number in 0..20 {
-        let csv = content(&mut random, 100 + number);
-        sales.send(&format!("{number}.csv"), Mode::Replace, &csv).await;
-        last[number] = csv;
+    for (number, last) in last.iter_mut().enumerate().take(20) {
+        *last = content(&mut random, 100 + number);
+        sales.send(&format!("{number}.csv"), Mode::Replace, last).await;
     }
     let drained = sales.road.drain_with_workers(&mut order, WORKERS).await;
     assert_eq!(

@@ -28,7 +28,7 @@ async fn run(world: &mut World, operations: usize, python: &str) -> Result<Figur
         if done == before {
             continue;
         }
-        if done % KILL_EVERY == 0 {
+        if done.is_multiple_of(KILL_EVERY) {
             world.kill().await;
         }
         if done == operations * 2 / 5 {
@@ -43,7 +43,7 @@ async fn run(world: &mut World, operations: usize, python: &str) -> Result<Figur
         if done == operations * 4 / 5 - CHECK_EVERY / 2 {
             world.restore().await;
         }
-        if done % CHECK_EVERY == 0 || done >= operations {
+        if done.is_multiple_of(CHECK_EVERY) || done >= operations {
             figures = check(world, python).await?;
         }
     }
@@ -85,7 +85,7 @@ async fn a_thousand_operations_leave_what_a_build_from_nothing_and_another_progr
     );
     assert!(world.account.killed >= OPERATIONS / KILL_EVERY);
     assert!(world.account.repaired > 0 && world.account.deleted > 0);
-    let built = world.from_nothing().await.figures().await;
+    let built = world.built_anew().await.figures().await;
     assert_eq!(
         difference(&built, &figures),
         None,

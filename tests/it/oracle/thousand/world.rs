@@ -344,7 +344,7 @@ impl World {
     }
 
     /// The same files, each sent once and in order to a programme that was declared today.
-    pub(super) async fn from_nothing(&self) -> Self {
+    pub(super) async fn built_anew(&self) -> Self {
         let mut other = Self::declare(0, self.bodies.clone()).await.unwrap();
         other.is_wide = self.is_wide;
         for ((_, name), live) in self.arrived() {
