@@ -38,8 +38,20 @@ enum Plan {
         fault: Fault,
         times: u64,
     },
+    /// The next call whose words hold a text fails, and every one behind it.
+    DieOn {
+        words: String,
+        fault: Fault,
+        is_dead: bool,
+    },
     /// Each call fails with a probability in thousandths.
     Random {
+        random: Random,
+        permille: usize,
+    },
+    /// The answer of each call whose words hold a text is lost with a probability in thousandths.
+    Unheard {
+        words: String,
         random: Random,
         permille: usize,
     },
@@ -111,6 +123,35 @@ impl Faults {
         });
     }
 
+    /// As [`Self::die_at`]; every call has two steps: before its effect, and after it.
+    pub fn die_at_step(&self, step: u64) {
+        let fault = match step % 2 {
+            0 => Fault::Before,
+            _ => Fault::After,
+        };
+        self.die_at(step / 2, fault);
+    }
+
+    /// The next call whose SQL, key or message holds some words fails, and every one behind it, as when the process was
+    /// killed there.
+    pub fn die_on(&self, words: &str, fault: Fault) {
+        self.begin(Plan::DieOn {
+            words: words.to_owned(),
+            fault,
+            is_dead: false,
+        });
+    }
+
+    /// Calls whose SQL, key or message holds some words have their effect, but some of their answers, in thousandths, do not
+    /// arrive.
+    pub fn lose_answers(&self, words: &str, seed: u64, permille: usize) {
+        self.begin(Plan::Unheard {
+            words: words.to_owned(),
+            random: Random::new(seed),
+            permille,
+        });
+    }
+
     /// Any call fails with a probability in thousandths, before or after its effect.
     pub fn fail_randomly(&self, seed: u64, permille: usize) {
         self.begin(Plan::Random {
@@ -159,6 +200,25 @@ impl Faults {
                 *times -= 1;
                 *fault
             }),
+            Plan::DieOn {
+                words: wanted,
+                fault,
+                is_dead,
+            } => match *is_dead {
+                true => Some(Fault::Before),
+                false => {
+                    *is_dead = words.contains(wanted.as_str());
+                    is_dead.then_some(*fault)
+                }
+            },
+            Plan::Unheard {
+                words: wanted,
+                random,
+                permille,
+            } => {
+                let is_unheard = words.contains(wanted.as_str()) && random.happens(*permille);
+                is_unheard.then_some(Fault::After)
+            }
             Plan::Random { random, permille } => random.happens(*permille).then(|| match random.below(2) {
                 0 => Fault::Before,
                 _ => Fault::After,

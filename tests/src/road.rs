@@ -3,25 +3,13 @@
 use std::sync::Arc;
 
 use millrace_app::Disposition;
-use millrace_app::arrive::take_object;
-use millrace_app::contribute::contribute;
-use millrace_app::fetch::fetch_source;
-use millrace_app::ingest::{ingest_file, validate_chunk};
-use millrace_app::load_dimension::load_dimension;
 use millrace_app::outbox::send_outbox;
-use millrace_app::ports::{LockStore, MessageSender, SourceClient, Surroundings as _};
-use millrace_app::render_document::render_document;
-use millrace_app::sources::begin_all;
-use millrace_app::track::track;
+use millrace_app::ports::{LockStore, MessageSender, SourceClient};
 use millrace_app::upload::{UploadRequest, begin_version};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
-use millrace_core::message::{
-    ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
-};
-use millrace_lambda::s3_event::created_objects;
 use millrace_store::files::{BeginVersion, FileRecord, Handling};
 use millrace_store::{Sql, Store};
 
@@ -34,7 +22,9 @@ use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
 mod arrivals;
+mod deaths;
 mod documents;
+mod handling;
 mod ports;
 mod repairs;
 
@@ -245,54 +235,6 @@ impl Road {
         }
     }
 
-    async fn handle(&self, message: &Sent) -> Option<Result<Disposition, Failure>> {
-        let body = message.body.as_str();
-        Some(match message.queue {
-            Queue::Ingest => match serde_json::from_str::<Envelope<IngestMessage>>(body) {
-                Ok(Envelope {
-                    message: IngestMessage::IngestFile { file },
-                    ..
-                }) => ingest_file(&self.ingest_ports(), file).await,
-                Err(_) => self.handle_notification(body).await?,
-            },
-            Queue::Chunk => {
-                let ChunkMessage::ValidateChunk { file, range } = decode(body)?;
-                validate_chunk(&self.ingest_ports(), file, range).await
-            }
-            Queue::Perf => match decode(body)? {
-                PerfMessage::Aggregate { file, dataset } => {
-                    contribute(&self.perf_ports(), file, &dataset).await
-                }
-                PerfMessage::LoadDimension { file } => load_dimension(&self.perf_ports(), file).await,
-            },
-            Queue::Fetch => match decode(body)? {
-                FetchMessage::FetchAll {} => begin_all(&self.run_ports(), "a trigger").await,
-                FetchMessage::FetchSource { source, run_id } => {
-                    let deadline_ms = self.surroundings.now_ms() + self.fetch_ms;
-                    fetch_source(&self.fetch_ports(), &source, run_id, deadline_ms).await
-                }
-            },
-            Queue::Status => {
-                let message: StatusMessage = decode(body)?;
-                track(&self.store, &self.senders.status, &message).await
-            }
-            Queue::Pdf => {
-                let PdfMessage::RenderDocument { document_id } = decode(body)?;
-                render_document(&self.render_ports(), document_id, self.delivery(false)).await
-            }
-        })
-    }
-
-    async fn handle_notification(&self, body: &str) -> Option<Result<Disposition, Failure>> {
-        for arrived in created_objects(body).ok()? {
-            match take_object(&self.ingest_ports(), &arrived).await {
-                Ok(Disposition::Done) => {}
-                other => return Some(other),
-            }
-        }
-        Some(Ok(Disposition::Done))
-    }
-
     /// Handles messages until none is left; what fails comes again.
     pub async fn drain(&self, order: &mut Order) -> Drained {
         let mut drained = Drained::default();
@@ -374,9 +316,4 @@ impl Road {
             },
         }
     }
-}
-
-fn decode<T: serde::de::DeserializeOwned>(body: &str) -> Option<T> {
-    let envelope: Envelope<T> = serde_json::from_str(body).ok()?;
-    Some(envelope.message)
 }

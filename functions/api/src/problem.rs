@@ -203,6 +203,14 @@ impl IntoResponse for Problem {
     }
 }
 
+impl Problem {
+    /// 503: readers hold a spec's table for so long that it cannot be changed.
+    pub(crate) fn spec_in_use() -> Self {
+        let detail = "readers hold the table of the spec: try again once they are done";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "spec_in_use", detail).retry_after(AWAY_RETRY_SECONDS)
+    }
+}
+
 impl From<Failure> for Problem {
     /// Logs the failure, once, and tells the caller no more than whether to try again.
     fn from(failure: Failure) -> Self {

@@ -13,6 +13,8 @@ use crate::config::Config;
 
 /// The queues that it sends to; a template test compares with what its role allows.
 pub const SENDS_TO: &[Queue] = &[Queue::Chunk, Queue::Perf, Queue::Status];
+/// The queues that it receives from: messages to them count as hops.
+pub const RECEIVES: &[Queue] = &[Queue::Ingest, Queue::Chunk];
 
 /// What the handler works with.
 pub struct Deps {
@@ -66,12 +68,12 @@ impl Deps {
         }
     }
 
-    pub(crate) fn ports(&self) -> IngestPorts<'_> {
+    pub(crate) fn ports<'a>(&'a self, sender: &'a dyn MessageSender) -> IngestPorts<'a> {
         IngestPorts {
             store: &self.store,
             landing: self.landing.as_ref(),
             collections: self.collections.as_ref(),
-            sender: self.sender.as_ref(),
+            sender,
             surroundings: self.surroundings.as_ref(),
             chunk_bytes: self.chunk_bytes,
             reminder_delay_seconds: self.reminder_delay_seconds,

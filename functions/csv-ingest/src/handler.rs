@@ -3,13 +3,14 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
 use millrace_app::arrive::take_object;
+use millrace_app::hops::HopSender;
 use millrace_app::ingest::{ingest_file, validate_chunk};
 use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
 use millrace_lambda::batch::{self, HandleError, Message};
 use millrace_lambda::s3_event::created_objects;
 use serde::Deserialize;
 
-use crate::deps::Deps;
+use crate::deps::{Deps, RECEIVES};
 
 /// The first back-off after a failure, in seconds.
 const BACK_OFF_SECONDS: u32 = 3;
@@ -31,7 +32,8 @@ pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
 }
 
 async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
-    let ports = deps.ports();
+    let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
+    let ports = deps.ports(&sender);
     if let Ok(work) = serde_json::from_str(&message.body) {
         return match work {
             Work::Chunk(Envelope {

@@ -66,6 +66,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15, "repair", "0015_repair.sql"),
     migration!(16, "building", "0016_building.sql"),
     migration!(17, "staging", "0017_staging.sql"),
+    migration!(18, "retired_datasets", "0018_retired_datasets.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -15,6 +15,8 @@ use crate::config::Config;
 
 /// The queues that it sends to; a template test compares with what its role allows.
 pub const SENDS_TO: &[Queue] = &[Queue::Ingest, Queue::Status, Queue::Fetch];
+/// The queues that it receives from: messages to them count as hops.
+pub const RECEIVES: &[Queue] = &[Queue::Fetch];
 
 /// What the handler works with.
 pub struct Deps {
@@ -70,19 +72,19 @@ impl Deps {
         }
     }
 
-    pub(crate) fn run_ports(&self) -> RunPorts<'_> {
+    pub(crate) fn run_ports<'a>(&'a self, sender: &'a dyn MessageSender) -> RunPorts<'a> {
         RunPorts {
             store: &self.store,
-            sender: self.sender.as_ref(),
+            sender,
             reminder_delay_seconds: self.reminder_delay_seconds,
         }
     }
 
-    pub(crate) fn fetch_ports(&self) -> FetchPorts<'_> {
+    pub(crate) fn fetch_ports<'a>(&'a self, sender: &'a dyn MessageSender) -> FetchPorts<'a> {
         FetchPorts {
             store: &self.store,
             landing: self.landing.as_ref(),
-            sender: self.sender.as_ref(),
+            sender,
             locks: self.locks.as_ref(),
             client: self.client.as_ref(),
             surroundings: self.surroundings.as_ref(),

@@ -3,11 +3,12 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
 use millrace_app::fetch::fetch_source;
+use millrace_app::hops::HopSender;
 use millrace_app::sources::begin_all;
 use millrace_core::message::{Envelope, FetchMessage};
 use millrace_lambda::batch::{self, HandleError, Message, decode};
 
-use crate::deps::Deps;
+use crate::deps::{Deps, RECEIVES};
 
 /// The first back-off after a failure, in seconds.
 const BACK_OFF_SECONDS: u32 = 3;
@@ -22,10 +23,11 @@ pub async fn handle(trigger: SqsEvent, deadline_ms: u64, deps: &Deps) -> SqsBatc
 
 async fn handle_message(message: Message, deadline_ms: u64, deps: &Deps) -> Result<Disposition, HandleError> {
     let envelope: Envelope<FetchMessage> = decode(&message.body)?;
+    let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
     let disposition = match envelope.message {
-        FetchMessage::FetchAll {} => begin_all(&deps.run_ports(), &message.message_id).await,
+        FetchMessage::FetchAll {} => begin_all(&deps.run_ports(&sender), &message.message_id).await,
         FetchMessage::FetchSource { source, run_id } => {
-            fetch_source(&deps.fetch_ports(), &source, run_id, deadline_ms).await
+            fetch_source(&deps.fetch_ports(&sender), &source, run_id, deadline_ms).await
         }
     };
     Ok(disposition?)

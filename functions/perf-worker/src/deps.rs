@@ -13,6 +13,8 @@ use crate::config::Config;
 
 /// The queues that it sends to; a template test compares with what its role allows.
 pub const SENDS_TO: &[Queue] = &[Queue::Perf, Queue::Status];
+/// The queues that it receives from: messages to them count as hops.
+pub const RECEIVES: &[Queue] = &[Queue::Perf];
 
 /// What the handler works with.
 pub struct Deps {
@@ -55,11 +57,11 @@ impl Deps {
         }
     }
 
-    pub(crate) fn ports(&self) -> PerfPorts<'_> {
+    pub(crate) fn ports<'a>(&'a self, sender: &'a dyn MessageSender) -> PerfPorts<'a> {
         PerfPorts {
             store: &self.store,
             collections: self.collections.as_ref(),
-            sender: self.sender.as_ref(),
+            sender,
             surroundings: &Machine,
             reminder_delay_seconds: self.reminder_delay_seconds,
         }

@@ -11,6 +11,8 @@ use crate::config::Config;
 
 /// The queues that it sends to; a template test compares with what its role allows.
 pub const SENDS_TO: &[Queue] = &[Queue::Ingest, Queue::Perf, Queue::Status];
+/// The queues that it receives from: messages to them count as hops.
+pub const RECEIVES: &[Queue] = &[Queue::Status];
 
 /// What the handler works with.
 pub struct Deps {

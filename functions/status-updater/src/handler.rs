@@ -2,11 +2,12 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
+use millrace_app::hops::HopSender;
 use millrace_app::track::track;
 use millrace_core::message::{Envelope, StatusMessage};
 use millrace_lambda::batch::{self, HandleError, Message, decode};
 
-use crate::deps::Deps;
+use crate::deps::{Deps, RECEIVES};
 
 /// The first back-off after a failure, in seconds.
 const BACK_OFF_SECONDS: u32 = 3;
@@ -21,5 +22,6 @@ pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
 
 async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
     let envelope: Envelope<StatusMessage> = decode(&message.body)?;
-    Ok(track(&deps.store, deps.sender.as_ref(), &envelope.message).await?)
+    let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
+    Ok(track(&deps.store, &sender, &envelope.message).await?)
 }

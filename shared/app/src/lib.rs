@@ -23,6 +23,7 @@ pub mod explain;
 pub mod fetch;
 pub mod figures;
 pub mod format;
+pub mod hops;
 #[cfg(feature = "specs")]
 pub mod import;
 pub mod ingest;

@@ -1,19 +1,20 @@
 //! Further versions of a spec: compared with what is there, and made where they add to it.
 
 use millrace_core::Name;
-use millrace_core::definition::SpecKind;
+use millrace_core::definition::{DatasetDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_spec::compare::{
     Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
     compare_transformers, is_additive, stored_dataset, stored_dimension,
 };
-use millrace_spec::wrong_name;
+use millrace_spec::{taken_by_dimension, wrong_name};
 use millrace_store::Store;
-use millrace_store::specs::{CreateSpec, Definition, MigrateSpec, SpecRecord, SpecVersion};
+use millrace_store::specs::{CreateSpec, Definition, MigrateSpec, RestoreSpec, SpecRecord, SpecVersion};
 use serde_json::Value;
 
 use crate::compile::{CompileError, compile_spec};
 use crate::create::SpecPorts;
+use crate::outbox::send_dataset;
 
 /// What differs between two versions of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Migration {
     NotAdditive(Vec<Difference>),
     /// The spec is retired.
     Retired,
+    /// Readers hold its table for long; to be tried again.
+    InUse,
     /// There is no such spec.
     NoSpec,
 }
@@ -130,6 +133,7 @@ pub async fn migrate_spec(
     if !is_additive(&differences) {
         return Ok(Migration::NotAdditive(differences));
     }
+    refuse_shadowing(ports.store, &newest.definition, &definition).await?;
     let definition = &stored(&newest.definition, definition);
     let to = SpecVersion { body, definition };
     let made = ports
@@ -140,8 +144,89 @@ pub async fn migrate_spec(
         MigrateSpec::Identical { version } => Migration::Identical(version),
         MigrateSpec::Stale { version } => Migration::Stale(version),
         MigrateSpec::Retired => Migration::Retired,
+        MigrateSpec::InUse => Migration::InUse,
         MigrateSpec::NoSpec => Migration::NoSpec,
     })
+}
+
+/// Brings a retired spec back. A dataset takes in what came while it was retired as a new one does: its messages are
+/// written with the change, and the status queue sends them; before the commit that goes out late, as the reminder that
+/// covers a crash.
+///
+/// # Errors
+/// [`Failure`] of the database or of the queue.
+pub async fn restore_spec(
+    ports: SpecPorts<'_>,
+    (kind, name): (SpecKind, &Name),
+) -> Result<RestoreSpec, Failure> {
+    let is_dataset = kind == SpecKind::Dataset;
+    if is_dataset {
+        send_dataset(ports.sender, name, ports.reminder_delay_seconds).await?;
+    }
+    let restored = ports.owner_store.restore_spec(kind, name.as_str()).await?;
+    if is_dataset && restored == RestoreSpec::Restored {
+        send_dataset(ports.sender, name, 0).await?;
+    }
+    Ok(restored)
+}
+
+/// New columns of a feed must not be called what its datasets take from their dimensions: their next versions would mean
+/// others by these names.
+async fn refuse_shadowing(store: &Store, from: &Definition, to: &Definition) -> Result<(), CompileError> {
+    let (had, has) = (columns(from), columns(to));
+    let new: Vec<&Name> = has.into_iter().filter(|name| !had.contains(name)).collect();
+    let mut after: Option<(String, String)> = None;
+    while !new.is_empty() {
+        let at = after.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
+        let needs = store
+            .list_dependants(to.kind(), to.name(), at, DEPENDANTS_PAGE)
+            .await?;
+        let datasets: Vec<&str> = needs
+            .iter()
+            .filter(|need| need.kind == SpecKind::Dataset)
+            .map(|need| need.name.as_str())
+            .collect();
+        let datasets: Vec<DatasetDefinition> = store.list_definitions(SpecKind::Dataset, &datasets).await?;
+        for dataset in datasets.iter().filter(|dataset| is_fed_by(dataset, to)) {
+            let Some(join) = &dataset.join else { continue };
+            let is_key = |name: &Name| dataset.keys.iter().any(|key| &key.field == name);
+            let mut grouped = dataset.group_by.iter().filter(|name| !is_key(name));
+            if let Some(name) = grouped.find(|name| new.contains(name)) {
+                let (dataset, dimension) = (dataset.name.as_str(), join.dimension.as_str());
+                return Err(taken_by_dimension(to.kind(), name.as_str(), dataset, dimension).into());
+            }
+        }
+        let is_last = needs.len() < DEPENDANTS_PAGE as usize;
+        after = needs
+            .into_iter()
+            .next_back()
+            .map(|last| (last.kind.as_str().to_owned(), last.name));
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Dependants that are looked at at once.
+const DEPENDANTS_PAGE: u32 = 100;
+
+/// The names that a dataset can group by, of what feeds datasets.
+fn columns(definition: &Definition) -> Vec<&Name> {
+    match definition {
+        Definition::Event(event) => event.fields.iter().map(|field| &field.name).collect(),
+        Definition::Transformer(transformer) => transformer.columns.iter().map(|(name, _)| name).collect(),
+        Definition::Dimension(_) | Definition::Dataset(_) | Definition::Source(_) => Vec::new(),
+    }
+}
+
+/// Whether a dataset's columns are those of an event or a transformer.
+fn is_fed_by(dataset: &DatasetDefinition, feed: &Definition) -> bool {
+    match feed {
+        Definition::Event(event) => dataset.transformer.is_none() && dataset.event() == Some(&event.name),
+        Definition::Transformer(transformer) => dataset.transformer.as_ref() == Some(&transformer.name),
+        Definition::Dimension(_) | Definition::Dataset(_) | Definition::Source(_) => false,
+    }
 }
 
 /// A stored version, with what it was compiled to.

@@ -18,6 +18,14 @@ impl Connection {
         Self::default()
     }
 
+    /// A connection with a configuration of one's own.
+    #[cfg(all(test, feature = "s3"))]
+    pub(crate) fn of(config: SdkConfig) -> Self {
+        Self {
+            config: Arc::new(OnceCell::new_with(Some(config))),
+        }
+    }
+
     /// The configuration: region, credentials and endpoints from the environment.
     pub async fn config(&self) -> &SdkConfig {
         let load = || async { aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await };

@@ -1,6 +1,8 @@
 //! Buckets: streaming reads, writes in bounded memory, addresses for uploads and downloads.
 
 mod sign;
+#[cfg(test)]
+mod slow_down;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;

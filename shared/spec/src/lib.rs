@@ -23,7 +23,7 @@ mod transformer;
 pub use dataset::{Catalogue, MAX_LISTED_EVENTS, References, check_dataset, references};
 pub use entity::{check_dimension, check_event};
 pub use field::{MAX_PATTERN_BYTES, MAX_PATTERNS, PATTERN_SIZE_LIMIT_BYTES};
-pub use needs::{retired_need, wrong_name};
+pub use needs::{retired_need, taken_by_dimension, wrong_name};
 pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
 pub use row::{MAX_DIMENSION_FIELDS, MAX_FIELDS};
 pub use schema::{schema, schema_text};

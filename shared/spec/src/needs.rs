@@ -21,6 +21,20 @@ pub fn retired_need(kind: SpecKind, needed: (SpecKind, &str)) -> SpecErrors {
     SpecErrors::one(pointer, "retired_spec", &message)
 }
 
+/// What is wrong with a next version of an event or a transformer that calls a new column what a dataset of it groups by
+/// already: an attribute of its dimension.
+#[must_use]
+pub fn taken_by_dimension(kind: SpecKind, name: &str, dataset: &str, dimension: &str) -> SpecErrors {
+    let pointer = match kind {
+        SpecKind::Event => format!("/input/properties/event/items/properties/{name}"),
+        _ => "/steps".to_owned(),
+    };
+    let message = format!(
+        "the dataset {dataset} groups by the field {name} of the dimension {dimension}: a new column needs another name"
+    );
+    SpecErrors::one(&pointer, "taken_by_dimension", &message)
+}
+
 /// What is wrong with a body that is to be the next version of a spec of another name.
 #[must_use]
 pub fn wrong_name(kind: SpecKind, name: &str) -> SpecErrors {

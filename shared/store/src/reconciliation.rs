@@ -34,7 +34,7 @@ pub struct CellCounts {
     pub contributed: u64,
     /// Files that count twice.
     pub doubled: u64,
-    /// Live validated files that neither count nor wait.
+    /// Live validated files that neither count nor wait; none for a retired dataset, which takes no files.
     pub missing: u64,
 }
 
@@ -116,7 +116,8 @@ impl Store {
                 'in_cells', (select coalesce(sum(row_count), 0) from {cells}), \
                 'contributed', (select coalesce(sum(rows), 0) from counting), \
                 'doubled', (select count(*) from (select from counting group by file_id having count(*) > 1) d), \
-                'missing', (select count(*) from live where mode <> 'delete' and not exists ( \
+                'missing', (select count(*) from live where mode <> 'delete' and not exists (select from spec.retired r \
+                    where r.kind = 'dataset' and r.name = cast(:dataset as text)) and not exists ( \
                     select from ingestion.contribution c where c.target_kind = 'dataset' \
                     and c.target = cast(:dataset as text) and c.file_id = live.file_id \
                     and (c.is_current or c.state = 'pending'))))::text"

@@ -6,7 +6,7 @@ use millrace_core::facts::Mode;
 use millrace_core::row_error::Rule;
 use millrace_store::files::FileRecord;
 use millrace_table::archive::{ArchiveLimits, Directory, End, MemberReader};
-use millrace_tests::{Delivered, Fault, Order, Random, ZipMember, sample_data, specs, zip};
+use millrace_tests::{Order, Random, ZipMember, sample_data, specs, zip};
 use serde_json::json;
 
 use super::{SALES, Sales};
@@ -242,16 +242,7 @@ async fn an_archive_bears_repeats_disorder_and_a_death_at_every_call() {
     loop {
         sales.begin_anew().await;
         let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
-        let notification = sales.road.queues.take(0).unwrap();
-        let fault = if call % 2 == 0 {
-            Fault::Before
-        } else {
-            Fault::After
-        };
-        sales.road.faults.die_at(call / 2, fault);
-        let delivered = sales.road.deliver(&notification).await;
-        sales.road.faults.stop();
-        sales.road.queues.put_back(notification);
+        let is_through = sales.road.die_over_first(call).await;
         let mut order = Order::Random {
             random: Random::new(call),
             twice_permille: 300,
@@ -265,7 +256,7 @@ async fn an_archive_bears_repeats_disorder_and_a_death_at_every_call() {
             "{call}"
         );
         sales.assert_clean().await;
-        if matches!(delivered, Delivered::Done) {
+        if is_through {
             break;
         }
         call += 1;

@@ -10,7 +10,7 @@ use millrace_core::facts::{ContentFormat, Mode};
 use millrace_core::ids::FileVersion;
 use millrace_core::row_error::{RowCounts, Rule};
 use millrace_store::files::{BeginVersion, Handling};
-use millrace_tests::{Delivered, Fault, Order, Random};
+use millrace_tests::{Order, Random};
 
 use super::{SALES, SHOPS, Sales};
 
@@ -171,16 +171,7 @@ async fn a_batch_bears_repeats_disorder_and_a_death_at_every_call() {
     loop {
         sales.begin_anew().await;
         let batch = sales.send_batch(SALES, "a.json", Mode::New, &ROWS).await;
-        let notification = sales.road.queues.take(0).unwrap();
-        let fault = if call % 2 == 0 {
-            Fault::Before
-        } else {
-            Fault::After
-        };
-        sales.road.faults.die_at(call / 2, fault);
-        let delivered = sales.road.deliver(&notification).await;
-        sales.road.faults.stop();
-        sales.road.queues.put_back(notification);
+        let is_through = sales.road.die_over_first(call).await;
         let mut order = Order::Random {
             random: Random::new(call),
             twice_permille: 300,
@@ -193,7 +184,7 @@ async fn a_batch_bears_repeats_disorder_and_a_death_at_every_call() {
             "{call}"
         );
         sales.assert_clean().await;
-        if matches!(delivered, Delivered::Done) {
+        if is_through {
             break;
         }
         call += 1;

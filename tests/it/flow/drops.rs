@@ -7,7 +7,7 @@ use millrace_core::object_key::ArrivedObject;
 use millrace_core::row_error::Rule;
 use millrace_store::drops::{DropFilter, DropRecord};
 use millrace_store::files::{FileFilter, FileRecord};
-use millrace_tests::{Delivered, Fault, Order, Random, specs};
+use millrace_tests::{Order, Random, specs};
 
 use super::Sales;
 
@@ -185,21 +185,12 @@ async fn a_worker_that_dies_anywhere_loses_and_doubles_nothing() {
         sales.road.settle().await;
         // The event of the earlier write comes late, and whoever takes it dies.
         sales.road.tell(&first);
-        let notification = sales.road.queues.take(0).unwrap();
-        let fault = if call % 2 == 0 {
-            Fault::Before
-        } else {
-            Fault::After
-        };
-        sales.road.faults.die_at(call / 2, fault);
-        let delivered = sales.road.deliver(&notification).await;
-        sales.road.faults.stop();
-        sales.road.queues.put_back(notification);
+        let is_through = sales.road.die_over_first(call).await;
         sales.road.drain(&mut Order::Last).await;
         assert_eq!(sales.counted().await, ["b"], "{call}");
         assert_eq!(sales.versions().await.len(), 3, "{call}");
         sales.assert_clean().await;
-        if matches!(delivered, Delivered::Done) {
+        if is_through {
             break;
         }
         call += 1;

@@ -1,9 +1,9 @@
 //! KPIs of every kind against a naive program: filters on rows and groups, distinct counts, datasets of datasets, and
 //! percentages of a borrowed column.
 
-mod bodies;
+pub(crate) mod bodies;
 mod explained;
-mod naive;
+pub(crate) mod naive;
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use millrace_store::selection::{Grain, Grouping};
 use millrace_tests::{Database, Random, Road, specs};
 use naive::{Meal, Model, Visit};
 
-const VISITS: (SpecKind, &str) = (SpecKind::Event, "visits");
-const MEALS: (SpecKind, &str) = (SpecKind::Event, "meals");
-const SCHOOLS: (SpecKind, &str) = (SpecKind::Dimension, "schools");
+pub(crate) const VISITS: (SpecKind, &str) = (SpecKind::Event, "visits");
+pub(crate) const MEALS: (SpecKind, &str) = (SpecKind::Event, "meals");
+pub(crate) const SCHOOLS: (SpecKind, &str) = (SpecKind::Dimension, "schools");
 
 /// A note that is a constant in a view, and would end a statement if it were anything else.
 const NOTE: &str = "x'); drop table spec.spec; -- :after \\ é";

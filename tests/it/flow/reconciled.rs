@@ -95,6 +95,42 @@ async fn losses_and_doublings_are_named() {
     assert_eq!(spoilt(&sales, old, sent).await, ["messages_wait"]);
 }
 
+/// Two versions of a file that both count: the index that forbids it is taken away first.
+#[tokio::test]
+async fn a_file_that_counts_twice_is_named() {
+    let Some(sales) = sales().await else { return };
+    sales.send("1.csv", Mode::Replace, "2023-01-08,b,7,1,1\n").await;
+    sales.road.settle().await;
+    assert_eq!(findings(&sales).await, []);
+    let older = "update ingestion.contribution set is_current = {} where target = 'sales_by_shop' and version = 1 \
+         and file_id = (select file_id from ingestion.file where file_name = '1.csv') returning 'x'";
+    let index: String = sales
+        .database
+        .value("select indexdef from pg_indexes where indexname = 'contribution_current'")
+        .await
+        .unwrap();
+    let spoil = format!(
+        "drop index ingestion.contribution_current; {}",
+        older.replace("{}", "true")
+    );
+    let mend = format!("{}; {index}", older.replace("{}", "false"));
+    let found = spoilt(&sales, &spoil, &mend).await;
+    assert_eq!(found, ["cells_differ", "files_doubled"]);
+}
+
+/// A row that was kept, by the counts of the file and of its chunk, and is in no partial.
+#[tokio::test]
+async fn a_kept_row_that_no_partial_has_is_named_for_each_dataset() {
+    let Some(sales) = sales().await else { return };
+    let one = "(select file_id from ingestion.file where file_name = '7.csv')";
+    let change = |sign: &str| {
+        let sets = format!("set rows = rows {sign} 1, kept = kept {sign} 1 where file_id = {one}");
+        format!("update ingestion.file_tracker {sets}; update ingestion.chunk {sets}")
+    };
+    let found = spoilt(&sales, &change("+"), &change("-")).await;
+    assert_eq!(found, ["rows_lost", "rows_lost"]);
+}
+
 #[tokio::test]
 async fn objects_that_are_gone_or_others_are_named_with_their_file() {
     let Some(sales) = sales().await else { return };

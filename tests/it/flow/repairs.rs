@@ -19,7 +19,7 @@ const ROWS: &str = "2023-01-08,a,1.5,1,2\n2023-01-08,b,many,1,2\n2023-01-08,c,2.
 const MENDED: [(&str, &str); 2] = [("many", "2"), (",d,4,3,4", "2023-01-09,d,4,3,4")];
 
 /// A repair file with some of its texts changed.
-async fn mended(road: &Road, file: FileVersion, changes: &[(&str, &str)]) -> String {
+pub(crate) async fn mended(road: &Road, file: FileVersion, changes: &[(&str, &str)]) -> String {
     let (bytes, _) = road.repair_file(file).await.unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let lines = text.lines().enumerate().map(|(at, line)| match at {

@@ -11,18 +11,18 @@ use millrace_store::selection::Grouping;
 use millrace_tests::{Database, Random, Road, sample_data, specs};
 use serde_json::{Value, json};
 
-const MONTHS: (SpecKind, &str) = (SpecKind::Event, "months");
+pub(crate) const MONTHS: (SpecKind, &str) = (SpecKind::Event, "months");
 const DAYS: usize = 31;
 
 /// A pupil's month: 1 is present, 2 absent.
-struct Month {
+pub(crate) struct Month {
     school: usize,
     month: usize,
     days: [Option<usize>; DAYS],
 }
 
 impl Month {
-    fn any(random: &mut Random) -> Self {
+    pub(crate) fn any(random: &mut Random) -> Self {
         let month = 1 + random.below(3);
         let last = [31, 28, 31][month - 1];
         let mut days = [None; DAYS];
@@ -46,13 +46,13 @@ impl Month {
     }
 }
 
-fn csv(months: &[Month]) -> String {
+pub(crate) fn csv(months: &[Month]) -> String {
     let days: String = (1..=DAYS).map(|day| format!(",{day}")).collect();
     let lines: String = months.iter().map(Month::line).collect();
     format!("school,academic_year,month{days}\n{lines}")
 }
 
-fn bodies() -> [Value; 3] {
+pub(crate) fn bodies() -> [Value; 3] {
     let mut event = specs::event(
         MONTHS.1,
         &[

@@ -8,7 +8,7 @@ use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
 use millrace_core::row_error::Rule;
 use millrace_store::files::{BeginVersion, Handling};
-use millrace_tests::{Delivered, Fault, Order, Random, specs};
+use millrace_tests::{Order, Random, specs};
 use serde_json::json;
 
 use super::{SALES, Sales};
@@ -148,23 +148,7 @@ async fn a_worker_that_dies_anywhere_refuses_it_all_the_same() {
         let file = sales
             .send_asking(SALES, Mode::New, rows("a", 8, Some(3)), WHOLE)
             .await;
-        let fault = if call % 2 == 0 {
-            Fault::Before
-        } else {
-            Fault::After
-        };
-        sales.road.faults.die_at(call / 2, fault);
-        let mut has_died = false;
-        // Everything is tried once under the death, and comes again after it.
-        let mut tried = Vec::new();
-        while let Some(message) = sales.road.queues.take(0) {
-            has_died |= matches!(sales.road.deliver(&message).await, Delivered::Failed(_));
-            tried.push(message);
-        }
-        sales.road.faults.stop();
-        for message in tried {
-            sales.road.queues.put_back(message);
-        }
+        let is_through = sales.road.die_over_all(call).await;
         sales.road.drain(&mut Order::Last).await;
         assert_eq!(
             sales.refusal(file).await,
@@ -173,7 +157,7 @@ async fn a_worker_that_dies_anywhere_refuses_it_all_the_same() {
         );
         assert_eq!(sales.figures().await, Vec::<String>::new(), "{call}");
         sales.assert_clean().await;
-        if !has_died {
+        if is_through {
             break;
         }
         call += 1;

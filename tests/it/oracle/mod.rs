@@ -8,6 +8,7 @@ mod case;
 mod model;
 mod mutants;
 mod runner;
+mod thousand;
 
 use millrace_tests::Random;
 use runner::Runner;

@@ -21,6 +21,15 @@ use super::case::{Case, Step};
 use super::model::{Registered, Tracked, Tracker, figures};
 use crate::flow::{BY_REGION, create_specs};
 
+/// What should not be there any more once everything is at rest.
+pub(super) const LEFTOVERS: &str = "select 'left in the outbox: ' || body::text from operations.outbox; \
+     select 'left on a stage: ' || cell_key from ingestion.contribution_stage; \
+     select 'left on a stage: ' || row_key from ingestion.dimension_stage; \
+     select 'pending: ' || target || ' ' || file_id || ' ' || version from ingestion.contribution \
+        where state = 'pending'; \
+     select 'status ' || file_status || ' of ' || file_id || ' ' || version from ingestion.file_tracker \
+        where file_status <> case when error is null then 'Ready_to_archive' else 'Error' end";
+
 /// A database with the specs, for one case after the other.
 pub(super) struct Runner {
     pub(super) database: Database,
@@ -154,17 +163,11 @@ impl Runner {
                     and v.sum_amount is not distinct from case when c.m1_count > 0 then c.m1_sum end; \
                  select 'by_region ' || concat_ws('|', coalesce(region, '-'), coalesce(sum_sold::text, '-'), \
                     coalesce(sum_offered::text, '-'), coalesce(percentage::text, '-')) from ingestion.share_by_region; \
-                 select 'shop ' || concat_ws('|', shop, coalesce(region, '-')) from ingestion.shops; \
-                 select 'left in the outbox: ' || body::text from operations.outbox; \
-                 select 'left on a stage: ' || cell_key from ingestion.contribution_stage; \
-                 select 'left on a stage: ' || row_key from ingestion.dimension_stage; \
-                 select 'pending: ' || target || ' ' || file_id || ' ' || version from ingestion.contribution \
-                    where state = 'pending'; \
-                 select 'status ' || file_status || ' of ' || file_id || ' ' || version from ingestion.file_tracker \
-                    where file_status <> case when error is null then 'Ready_to_archive' else 'Error' end",
+                 select 'shop ' || concat_ws('|', shop, coalesce(region, '-')) from ingestion.shops;",
             )
             .await;
-        let mut lines: BTreeSet<String> = rows.into_iter().flatten().flatten().collect();
+        let left = self.database.query(LEFTOVERS).await;
+        let mut lines: BTreeSet<String> = rows.into_iter().chain(left).flatten().flatten().collect();
         let store = Store::new(Arc::clone(&self.sql));
         let waiting = store.waiting(&self.cells, Some(&self.dimension)).await.unwrap();
         lines.insert(format!(

@@ -1,5 +1,6 @@
 //! Dimensions that get fields: columns, the view, rows that are there, and what reads them.
 
+use millrace_app::compile::CompileError;
 use millrace_app::life::Migration;
 use millrace_core::definition::{DimensionDefinition, SpecKind};
 use millrace_core::facts::Mode;
@@ -152,6 +153,59 @@ async fn datasets_of_a_dimension_outlive_its_new_fields_and_use_them() {
     let rows: Vec<_> = answer.rows.into_iter().map(|(_, row)| row).collect();
     let row = |pupils: Option<&str>, seats: &str| vec![pupils.map(str::to_owned), Some(seats.to_owned())];
     assert_eq!(rows, [row(Some("7"), "5"), row(None, "40")]);
+}
+
+/// A reader who does not let go of the table: nothing is half done, and once he is gone it is.
+#[tokio::test]
+async fn a_table_that_is_read_for_long_is_told_to_be_in_use() {
+    let Some(schools) = Schools::new().await else {
+        return;
+    };
+    let reader = schools.database.app();
+    let transaction = reader.begin().await.unwrap();
+    let read = Statement::new("select count(*)::text from ingestion.schools").within(&transaction);
+    reader.execute(&read).await.unwrap();
+    assert_eq!(schools.migrate(1, &WIDE).await, Migration::InUse);
+    let newest = schools
+        .database
+        .store()
+        .load_spec(SpecKind::Dimension, "schools")
+        .await;
+    assert_eq!(newest.unwrap().unwrap().version, 1);
+    reader.commit(&transaction).await.unwrap();
+    assert_eq!(schools.migrate(1, &WIDE).await, Migration::Created(2));
+    assert_eq!(schools.rows().await, ["a north - -", "b south - -"]);
+}
+
+/// A dataset that takes a column from its dimension goes on to mean that: its event is given no field of the name.
+#[tokio::test]
+async fn an_event_gets_no_field_that_a_dataset_takes_from_its_dimension() {
+    let Some(schools) = Schools::new().await else {
+        return;
+    };
+    let owner = schools.database.owner_store();
+    let mut event = visits();
+    let fields = "/input/properties/event/items/properties";
+    event.pointer_mut(fields).unwrap()["district"] = serde_json::json!({"type": "string"});
+    match specs::migrate(&owner, 1, &event).await {
+        Err(CompileError::Spec(errors)) => {
+            let error = &errors.errors()[0];
+            let pointer = format!("{fields}/district");
+            assert_eq!(
+                (error.pointer.as_str(), error.code.as_str()),
+                (pointer.as_str(), "taken_by_dimension")
+            );
+            let message = "the dataset by_district groups by the field district of the dimension schools";
+            assert!(error.message.starts_with(message), "{}", error.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    // What nobody takes from the dimension may be called as there.
+    schools.migrate(1, &WIDE).await;
+    let mut event = visits();
+    event.pointer_mut(fields).unwrap()["pupils"] = serde_json::json!({"type": "integer"});
+    let migrated = specs::migrate(&owner, 1, &event).await.unwrap();
+    assert_eq!(migrated, Migration::Created(2));
 }
 
 #[tokio::test]

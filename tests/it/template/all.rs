@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Rules that hold whatever the parameters are, beside [`stores::ALWAYS`].
-const ALWAYS: [Rule; 27] = [
+const ALWAYS: [Rule; 28] = [
     queues::visibility_covers_six_timeouts,
     queues::mappings_report_failures_and_are_bounded,
     queues::messages_are_given_up_and_kept,
@@ -23,6 +23,7 @@ const ALWAYS: [Rule; 27] = [
     policies::no_function_feeds_itself,
     grants::roles_grant_what_is_called,
     senders::functions_send_where_they_may,
+    senders::loops_are_counted,
     resource_policies::services_act_for_this_account,
     resource_policies::key_policy_is_narrow,
     resource_policies::old_signatures_are_refused,

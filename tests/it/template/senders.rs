@@ -78,6 +78,51 @@ pub(super) fn functions_send_where_they_may(stack: &Stack) -> Vec<String> {
     findings
 }
 
+/// Functions that receive from queues, and the queues that each counts hops of.
+fn receivers() -> [(&'static str, &'static [Queue]); 6] {
+    [
+        ("ApiFunction", &[]),
+        ("CsvIngestFunction", millrace_fn_csv_ingest::deps::RECEIVES),
+        ("PerfWorkerFunction", millrace_fn_perf_worker::deps::RECEIVES),
+        ("PdfGeneratorFunction", &[Queue::Pdf]),
+        (
+            "StatusUpdaterFunction",
+            millrace_fn_status_updater::deps::RECEIVES,
+        ),
+        (
+            "NightlyFetcherFunction",
+            millrace_fn_nightly_fetcher::deps::RECEIVES,
+        ),
+    ]
+}
+
+/// Who sends to a queue that it receives from counts its hops, and is not cut off by Lambda after sixteen; nobody else is
+/// exempt from that.
+pub(super) fn loops_are_counted(stack: &Stack) -> Vec<String> {
+    let mut findings = Vec::new();
+    for ((function, sender), (_, receives)) in functions().into_iter().zip(receivers()) {
+        let mappings = stack.properties_of("AWS::Lambda::EventSourceMapping");
+        let own = mappings.filter(|(_, mapping)| referenced(&mapping["FunctionName"]) == Some(function));
+        let queues: BTreeSet<&str> = own
+            .filter_map(|(_, mapping)| referenced(&mapping["EventSourceArn"]))
+            .collect();
+        let counted: BTreeSet<&str> = receives.iter().map(|queue| resource(*queue)).collect();
+        if queues != counted {
+            findings.push(format!(
+                "{function}: receives from {queues:?} and counts hops of {counted:?}"
+            ));
+        }
+        let is_loop = receives.iter().any(|queue| sender.sends_to(*queue));
+        let is_exempt = stack.properties(function)["RecursiveLoop"] == "Allow";
+        if is_loop != is_exempt {
+            findings.push(format!(
+                "{function}: sends to itself: {is_loop}, may loop: {is_exempt}"
+            ));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -106,6 +151,29 @@ mod tests {
             rule,
             &[(&format!("{}/{at}", statements("PerfWorkerRole")), Value::Null)],
             "PerfWorkerFunction: sends to PerfQueue, and may not",
+        );
+    }
+
+    #[test]
+    fn a_loop_that_is_cut_off_or_exempt_for_nothing_is_found() {
+        let rule = loops_are_counted;
+        finds(
+            rule,
+            &[("/StatusUpdaterFunction/Properties/RecursiveLoop", Value::Null)],
+            "StatusUpdaterFunction: sends to itself: true, may loop: false",
+        );
+        finds(
+            rule,
+            &[("/PdfGeneratorFunction/Properties/RecursiveLoop", json!("Allow"))],
+            "PdfGeneratorFunction: sends to itself: false, may loop: true",
+        );
+        finds(
+            rule,
+            &[(
+                "/ChunkMapping/Properties/FunctionName",
+                json!("${PerfWorkerFunction}"),
+            )],
+            "PerfWorkerFunction: receives from",
         );
     }
 }

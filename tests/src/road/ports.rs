@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use millrace_app::contribute::PerfPorts;
 use millrace_app::fetch::FetchPorts;
+use millrace_app::hops::HopSender;
 use millrace_app::ingest::IngestPorts;
 use millrace_app::ports::MessageSender;
 use millrace_app::sources::RunPorts;
+use millrace_core::message::Queue;
 
 use super::Road;
 use crate::faults::{Faults, FaultySender};
-use crate::queues::AllowedQueues;
+use crate::queues::{AllowedQueues, Sent};
 
 /// The queues as each function may use them, with faults.
 pub(super) struct Senders {
     api: AllowedQueues,
     ingest: AllowedQueues,
     perf: AllowedQueues,
-    pub(super) status: AllowedQueues,
+    status: AllowedQueues,
     fetch: AllowedQueues,
 }
 
@@ -31,6 +33,21 @@ impl Senders {
             status: allowed(millrace_fn_status_updater::deps::SENDS_TO),
             fetch: allowed(millrace_fn_nightly_fetcher::deps::SENDS_TO),
         }
+    }
+}
+
+impl Senders {
+    /// The queues as the function may use them that a message comes to, which counts hops.
+    pub(super) fn behind(&self, message: &Sent) -> HopSender<'_> {
+        let (sender, own): (_, &'static [Queue]) = match message.queue {
+            Queue::Ingest | Queue::Chunk => (&self.ingest, millrace_fn_csv_ingest::deps::RECEIVES),
+            Queue::Perf => (&self.perf, millrace_fn_perf_worker::deps::RECEIVES),
+            Queue::Fetch => (&self.fetch, millrace_fn_nightly_fetcher::deps::RECEIVES),
+            Queue::Status => (&self.status, millrace_fn_status_updater::deps::RECEIVES),
+            // What renders sends nothing.
+            Queue::Pdf => (&self.api, &[]),
+        };
+        HopSender::behind(&message.body, sender, own)
     }
 }
 

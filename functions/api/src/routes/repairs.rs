@@ -27,7 +27,7 @@ use crate::extract::multipart::bad_member;
 use crate::extract::{CsvForm, FileIdInPath, IdempotencyKey, Query};
 use crate::problem::{Answer, Problem};
 use crate::routes::files::load;
-use crate::routes::uploads::{request_hash, unknown_spec};
+use crate::routes::uploads::{accepted, request_hash, unknown_spec};
 
 /// Fetches a file version's rejected rows as one CSV, to be mended and sent back.
 ///
@@ -112,11 +112,7 @@ pub(crate) async fn send(
     };
     let version = begin(&deps, &caller, asked, key.with(&hash)).await?;
     put_upload(deps.landing.as_ref(), &version, form.bytes.to_vec()).await?;
-    let status = FileStatus::UploadInProgress.as_str();
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(FileAccepted::new(version.file, version.mode, status)),
-    ))
+    Ok(accepted(version.file, version.mode, FileStatus::UploadInProgress))
 }
 
 /// The members of the form.
@@ -181,11 +177,7 @@ pub(crate) async fn replay(
         query,
     };
     let version = begin(&deps, &caller, asked, key.with(&hash)).await?;
-    let status = FileStatus::Uploaded.as_str();
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(FileAccepted::new(version.file, version.mode, status)),
-    ))
+    Ok(accepted(version.file, version.mode, FileStatus::Uploaded))
 }
 
 /// What is to be tried again.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::life::{Migration, compare_versions, compare_with_body, migrate_spec};
+use millrace_app::life::{Migration, compare_versions, compare_with_body, migrate_spec, restore_spec};
 use millrace_core::Name;
 use millrace_core::definition::SpecKind;
 use millrace_core::principal::{Principal, Scope};
 use millrace_spec::compare::Difference;
-use millrace_store::specs::{RestoreSpec, RetireSpec};
+use millrace_store::specs::{RestoreSpec, RetireSpec, SpecNeed};
 use serde_json::Value;
 
 use crate::auth::{Caller, require};
@@ -167,6 +167,7 @@ pub(crate) async fn migrate(
         }
         Migration::NotAdditive(differences) => return Err(not_additive(differences)),
         Migration::Retired => return Err(retired()),
+        Migration::InUse => return Err(Problem::spec_in_use()),
         Migration::NoSpec => return Err(no_spec(kind, &name, None)),
     };
     Ok((status, Json(SpecMigrated::new(kind, &name, version, message))))
@@ -218,10 +219,10 @@ pub(crate) async fn list_dependants(
     }
 }
 
-/// Retires a spec, a transformer with the scope `admin`: it takes no files any more and is hidden from lists; its versions, data and views stay, and so does the
-/// name.
+/// Retires a spec, a transformer with the scope `admin`.
 ///
-/// Refused with `spec_needed`, and a list, while specs need it that are not retired themselves.
+/// It takes no files any more and is hidden from lists; its versions, data and views stay, and so does the name. A dataset
+/// stays as it is, whatever becomes of the files of its event. Refused with `spec_needed`, and a list, while specs need it that are not retired themselves.
 #[utoipa::path(delete, path = "/spec/{kind}/{name}", operation_id = "retire_spec", tag = "specs",
     params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
@@ -238,11 +239,11 @@ pub(crate) async fn retire(
     match store.retire_spec(kind, name.as_str(), &caller.client_id).await? {
         RetireSpec::Retired => Ok(state(kind, &name, true)),
         RetireSpec::NoSpec => Err(no_spec(kind, &name, None)),
-        RetireSpec::Needed { dependants } => {
-            let detail = "other specs need it: retire them first";
-            let specs = dependants.into_iter().map(SpecReference::from).collect();
-            Err(Problem::conflict("spec_needed", detail).blocked_by(specs))
-        }
+        RetireSpec::Needed { dependants } => Err(blocked(
+            "spec_needed",
+            "other specs need it: retire them first",
+            dependants,
+        )),
         RetireSpec::AtWork => {
             let detail = "a run of the source is under way: try again once it is over";
             Err(Problem::conflict("source_at_work", detail))
@@ -250,7 +251,7 @@ pub(crate) async fn retire(
     }
 }
 
-/// Brings a retired spec back.
+/// Brings a retired spec back. A dataset takes in what came meanwhile, and is unseen until that is through.
 #[utoipa::path(post, path = "/spec/{kind}/{name}/restore", operation_id = "restore_spec", tag = "specs",
     params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
@@ -263,15 +264,20 @@ pub(crate) async fn restore(
     Caller(caller): Caller,
 ) -> Answer<Json<SpecState>> {
     may_change(kind, &caller)?;
-    match deps.owner_store.restore_spec(kind, name.as_str()).await? {
+    match restore_spec(deps.spec_ports(), (kind, &name)).await? {
         RestoreSpec::Restored => Ok(state(kind, &name, false)),
         RestoreSpec::NoSpec => Err(no_spec(kind, &name, None)),
         RestoreSpec::NeedsRetired { needs } => {
             let detail = "it needs specs that are retired: restore them first";
-            let specs = needs.into_iter().map(SpecReference::from).collect();
-            Err(Problem::conflict("needs_retired", detail).blocked_by(specs))
+            Err(blocked("needs_retired", detail, needs))
         }
     }
+}
+
+/// 409: other specs are in the way.
+fn blocked(code: &'static str, detail: &str, specs: Vec<SpecNeed>) -> Problem {
+    let specs = specs.into_iter().map(SpecReference::from).collect();
+    Problem::conflict(code, detail).blocked_by(specs)
 }
 
 fn state(kind: SpecKind, name: &Name, retired: bool) -> Json<SpecState> {

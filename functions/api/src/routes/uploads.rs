@@ -70,11 +70,17 @@ pub(crate) async fn send_csv(
     )
     .await?;
     put_upload(deps.landing.as_ref(), &version, form.bytes.to_vec()).await?;
-    let status = FileStatus::UploadInProgress.as_str();
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(FileAccepted::new(version.file, version.mode, status)),
-    ))
+    Ok(accepted(version.file, version.mode, FileStatus::UploadInProgress))
+}
+
+/// 202: a version that is on its way.
+pub(crate) fn accepted(
+    file: FileVersion,
+    mode: Mode,
+    status: FileStatus,
+) -> (StatusCode, Json<FileAccepted>) {
+    let accepted = FileAccepted::new(file, mode, status.as_str());
+    (StatusCode::ACCEPTED, Json(accepted))
 }
 
 /// The members of the form.
@@ -121,11 +127,7 @@ pub(crate) async fn delete(
     )
     .await?;
     let version = registered(begun)?;
-    let status = FileStatus::Processing.as_str();
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(FileAccepted::new(version.file, Mode::Delete, status)),
-    ))
+    Ok(accepted(version.file, Mode::Delete, FileStatus::Processing))
 }
 
 /// The version to come fills its outbox in its commit: should we die before sending that, the reminder does.

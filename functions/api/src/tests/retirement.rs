@@ -1,5 +1,6 @@
 use axum::body::Body;
 use http::StatusCode;
+use millrace_core::message::Queue;
 use millrace_core::principal::Scope;
 use millrace_store::Value as SqlValue;
 use serde_json::{Value, json};
@@ -61,6 +62,24 @@ async fn a_spec_is_retired_and_restored() {
         if code == "needs_retired" {
             assert_eq!(read.body["specs"], named);
         }
+    }
+}
+
+/// Late, before the commit, and once more after it; where nothing is restored, the late one finds nothing.
+#[tokio::test]
+async fn a_restored_dataset_is_driven() {
+    for (kind, outcome, messages) in [
+        ("dataset", json!({"outcome": "restored"}), 2),
+        ("dataset", json!({"outcome": "no_spec"}), 1),
+        ("event", json!({"outcome": "restored"}), 0),
+    ] {
+        let api = api(move |_| json(&outcome));
+        let path = format!("/spec/{kind}/totals/restore");
+        api.send(request("POST", &path).body(Body::empty()).unwrap())
+            .await;
+        let sent = api.messages.lock().unwrap().clone();
+        let drive = r#"{"v":1,"kind":"drive_dataset","dataset":"totals"}"#.to_owned();
+        assert_eq!(sent, vec![(Queue::Status, drive); messages]);
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn stored(
             return nothing();
         };
         let text = &statement.text;
+        if text.contains("spec.dependants") {
+            return nothing();
+        }
         if text.contains("spec.migrate_spec") {
             return json(&json!({"outcome": "created", "version": version + 1}));
         }
@@ -241,6 +244,11 @@ async fn whoever_comes_second_is_told() {
             json!({"outcome": "retired"}),
             StatusCode::CONFLICT,
             "spec_retired",
+        ),
+        (
+            json!({"outcome": "in_use"}),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "spec_in_use",
         ),
         (json!({"outcome": "no_spec"}), StatusCode::NOT_FOUND, "not_found"),
     ] {

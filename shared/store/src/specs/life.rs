@@ -38,6 +38,8 @@ pub enum MigrateSpec {
     },
     /// The spec is retired.
     Retired,
+    /// Readers have held its table for all the time that was waited for them.
+    InUse,
     /// There is no such spec.
     NoSpec,
 }
@@ -90,7 +92,7 @@ impl Store {
     /// there is for the caller to know. Needs a store over the owner's secret.
     ///
     /// # Errors
-    /// [`Failure`] of the database; transient where readers hold a dimension's table for long.
+    /// [`Failure`] of the database.
     pub async fn migrate_spec(
         &self,
         replaces: u32,
@@ -219,7 +221,8 @@ impl Store {
         self.expect_json(statement.bind("client_id", client_id)).await
     }
 
-    /// Brings a retired spec back. Needs a store over the owner's secret.
+    /// Brings a retired spec back; a dataset takes in what came meanwhile, whose messages are in the outboxes of their files.
+    /// Needs a store over the owner's secret.
     ///
     /// # Errors
     /// [`Failure`] of the database.

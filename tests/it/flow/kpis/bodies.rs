@@ -8,7 +8,7 @@ use super::{MEALS, NOTE, SCHOOLS, VISITS};
 const PROPERTIES: &str = "/input/properties/dataset/properties";
 const BY_CLUSTER: Option<(&str, &str)> = Some(("schools", "school"));
 
-pub(super) fn all() -> Vec<Value> {
+pub(crate) fn all() -> Vec<Value> {
     let mut bodies = vec![
         specs::event(
             VISITS.1,

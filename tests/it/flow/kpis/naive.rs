@@ -9,7 +9,7 @@ use super::NOTE;
 
 /// A row of the visits; marks in hundredths.
 #[derive(Debug, Clone)]
-pub(super) struct Visit {
+pub(crate) struct Visit {
     day: u32,
     school: Option<&'static str>,
     grade: Option<usize>,
@@ -20,7 +20,7 @@ pub(super) struct Visit {
 
 /// A row of the meals.
 #[derive(Debug, Clone)]
-pub(super) struct Meal {
+pub(crate) struct Meal {
     day: u32,
     school: Option<&'static str>,
     served: Option<i128>,
@@ -49,7 +49,7 @@ fn day(day: u32) -> String {
 }
 
 impl Visit {
-    pub(super) fn any(random: &mut Random) -> Self {
+    pub(crate) fn any(random: &mut Random) -> Self {
         Self {
             day: any_day(random),
             school: any_school(random),
@@ -60,7 +60,7 @@ impl Visit {
         }
     }
 
-    pub(super) fn csv(visits: &[Self]) -> String {
+    pub(crate) fn csv(visits: &[Self]) -> String {
         let mut csv = "day,school,grade,marked,total,note\n".to_owned();
         for visit in visits {
             csv += &visit.line();
@@ -77,7 +77,7 @@ impl Visit {
 }
 
 impl Meal {
-    pub(super) fn any(random: &mut Random) -> Self {
+    pub(crate) fn any(random: &mut Random) -> Self {
         Self {
             day: any_day(random),
             school: any_school(random),
@@ -85,7 +85,7 @@ impl Meal {
         }
     }
 
-    pub(super) fn csv(meals: &[Self]) -> String {
+    pub(crate) fn csv(meals: &[Self]) -> String {
         let mut csv = "day,school,served\n".to_owned();
         for meal in meals {
             csv += &meal.line();

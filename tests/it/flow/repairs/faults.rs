@@ -2,7 +2,7 @@
 
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
-use millrace_tests::{Delivered, Fault, Order, Random};
+use millrace_tests::{Order, Random};
 
 use super::super::Sales;
 use super::{MENDED, ROWS, all_mended, counts, mended};
@@ -26,28 +26,12 @@ async fn a_worker_that_dies_anywhere_counts_every_row_once() {
     loop {
         sales.begin_anew().await;
         let (_, second) = under_way(&sales).await;
-        let fault = if call % 2 == 0 {
-            Fault::Before
-        } else {
-            Fault::After
-        };
-        sales.road.faults.die_at(call / 2, fault);
-        let mut has_died = false;
-        // Everything is tried once under the death, and comes again after it.
-        let mut tried = Vec::new();
-        while let Some(message) = sales.road.queues.take(0) {
-            has_died |= matches!(sales.road.deliver(&message).await, Delivered::Failed(_));
-            tried.push(message);
-        }
-        sales.road.faults.stop();
-        for message in tried {
-            sales.road.queues.put_back(message);
-        }
+        let is_through = sales.road.die_over_all(call).await;
         sales.road.drain(&mut Order::Last).await;
         assert_eq!(counts(&sales.road.record(second).await), (4, 4, 0), "{call}");
         assert_eq!(sales.figures().await, clean, "{call}");
         sales.assert_clean().await;
-        if !has_died {
+        if is_through {
             break;
         }
         call += 1;

@@ -1,0 +1,120 @@
+//! Messages that a function sends to its own queue are counted, and a chain that does not end is stopped where it is seen.
+
+use millrace_app::hops::MOST_HOPS;
+use millrace_core::facts::Mode;
+use millrace_core::message::Queue;
+use millrace_tests::{Delivered, specs};
+
+use super::{BY_SHOP, Sales, drive_all};
+
+const LATER: &str = "sales_by_day";
+/// More than one message sends on at once, twice over.
+const FILES: usize = 120;
+
+/// A dataset that owes its messages to many files.
+async fn owing() -> Option<Sales> {
+    let sales = Sales::new().await?;
+    for number in 0..FILES {
+        let rows = format!("2023-01-08,a,{number},1,2\n");
+        sales.send(&format!("{number}.csv"), Mode::New, &rows).await;
+    }
+    sales.road.settle().await;
+    let body = specs::dataset(&specs::Dataset {
+        name: LATER,
+        event: "sales",
+        group_by: &["day"],
+        functions: &["sum"],
+        columns: &["sold"],
+        ..specs::Dataset::default()
+    });
+    specs::create(&sales.database.owner_store(), &body).await;
+    Some(sales)
+}
+
+fn message(hop: u32) -> String {
+    format!(r#"{{"v":1,"kind":"drive_dataset","dataset":"{LATER}","hop":{hop}}}"#)
+}
+
+/// The hops of the waiting messages of a queue.
+fn hops(sales: &Sales, queue: Queue) -> Vec<Option<u64>> {
+    let waiting = sales
+        .road
+        .queues
+        .all()
+        .into_iter()
+        .filter(|sent| sent.queue == queue);
+    let read = waiting.map(|sent| serde_json::from_str::<serde_json::Value>(&sent.body).unwrap());
+    read.map(|body| body["hop"].as_u64()).collect()
+}
+
+async fn sum(sales: &Sales) -> Vec<String> {
+    sales.lines("select sum_sold from ingestion.sales_by_day").await
+}
+
+#[tokio::test]
+async fn each_message_to_its_own_queue_is_one_hop_further() {
+    let Some(sales) = owing().await else { return };
+    sales.road.queues.push(Queue::Status, message(0));
+    let mut seen = Vec::new();
+    while let Some(at) = sales
+        .road
+        .queues
+        .all()
+        .iter()
+        .position(|sent| sent.body.contains("drive_dataset"))
+    {
+        let message = sales.road.queues.take(at).unwrap();
+        assert!(matches!(sales.road.deliver(&message).await, Delivered::Done));
+        seen.extend(hops(&sales, Queue::Status));
+    }
+    assert_eq!(seen, [Some(1), Some(2)]);
+    // Another function's queue counts anew.
+    assert_eq!(hops(&sales, Queue::Perf), vec![None; FILES]);
+    sales.road.settle().await;
+    assert_eq!(sum(&sales).await, [FILES.to_string()]);
+}
+
+#[tokio::test]
+async fn a_chain_that_does_not_end_stops_loudly_and_loses_nothing() {
+    let Some(sales) = owing().await else { return };
+    sales.road.queues.push(Queue::Status, message(MOST_HOPS));
+    let first = sales.road.queues.take(0).unwrap();
+    match sales.road.deliver(&first).await {
+        // A failure that no time mends: the message is in the dead-letter queue after its attempts.
+        Delivered::Failed(failure) => {
+            assert!(failure.kind.is_hopeless(), "{failure:?}");
+            assert!(failure.to_string().contains("hops.send"), "{failure}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(hops(&sales, Queue::Status), []);
+    sales.road.settle().await;
+    assert_eq!(sum(&sales).await, [""; 0], "it is not shown before it has all");
+    // Whoever drives on begins a new chain.
+    drive_all(&sales.store, sales.road.sender()).await;
+    sales.road.settle().await;
+    assert_eq!(sum(&sales).await, [FILES.to_string()]);
+    sales.assert_clean().await;
+}
+
+/// Chunks are sent by the function that receives them, and send none themselves.
+#[tokio::test]
+async fn chunks_are_one_hop() {
+    let Some(mut sales) = Sales::direct().await else {
+        return;
+    };
+    sales.road.chunk_bytes = 20;
+    sales
+        .send("a.csv", Mode::New, &"2023-01-08,a,1,1,2\n".repeat(9))
+        .await;
+    let arrived = sales.road.queues.take(0).unwrap();
+    assert!(matches!(sales.road.deliver(&arrived).await, Delivered::Done));
+    let chunks = hops(&sales, Queue::Chunk);
+    assert!(
+        chunks.len() > 3 && chunks.iter().all(|hop| *hop == Some(1)),
+        "{chunks:?}"
+    );
+    sales.road.settle().await;
+    let sum = format!("select sum_amount from ingestion.{BY_SHOP}");
+    assert_eq!(sales.lines(&sum).await, ["9"]);
+}
