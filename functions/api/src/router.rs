@@ -188,6 +188,9 @@ fn sending_routes() -> Vec<Route> {
         sends(handler!(batches::send_dimension))
             .takes(Takes::Batch)
             .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_dataset))
+            .takes(Takes::Batch)
+            .problems(&[404, 409, 422]),
         sends(handler!(uploads::delete)).problems(&[422]),
         sends(handler!(repairs::send))
             .takes(Takes::Form)

@@ -28,7 +28,7 @@ pub async fn drive_file(
                 Queue::Ingest,
                 to_body(&Envelope::new(IngestMessage::IngestFile { file }))?,
             ),
-            (OpenStep::Apply(_), SpecKind::Dimension) => (
+            (OpenStep::Apply(_), SpecKind::Dimension | SpecKind::Dataset) => (
                 Queue::Perf,
                 to_body(&Envelope::new(PerfMessage::LoadDimension { file }))?,
             ),

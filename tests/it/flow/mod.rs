@@ -20,6 +20,7 @@ mod kpis;
 mod long_keys;
 mod lookups;
 mod poison;
+mod ready_rows;
 mod reconciled;
 mod repairs;
 mod repeats;

@@ -65,6 +65,7 @@ pub(crate) async fn explain(
         filter: (!definition.filter.is_empty()).then(|| filter_words(&definition.filter)),
         computed_from: match &definition.feed {
             Feed::Event(name) | Feed::Dataset(name) => name.to_string(),
+            Feed::Rows(_) => definition.name.to_string(),
         },
         cells: None,
         files: Vec::new(),
@@ -133,6 +134,10 @@ fn of<'a>(found: &'a Found, query: &'a KpiQuery) -> Asked<'a> {
 
 /// The figure that is asked for.
 fn figure(found: &Found, query: ExplainQuery) -> Answer<KpiQuery> {
+    if found.cells.definition.rows().is_some() {
+        let detail = "the rows of the dataset come ready: nothing is computed that could be explained";
+        return Err(Problem::invalid("ready_rows", detail));
+    }
     check_filters(found, &query.question.filter)?;
     let asked = KpiParameters {
         cursor: None,
