@@ -3,11 +3,13 @@
 mod calendar;
 mod timestamp;
 mod written;
+mod zone;
 
 use crate::decimal::Decimal;
 use crate::field::DateFormat;
 
 pub use timestamp::timestamp;
+pub use zone::{Unread, Zone};
 
 /// Digits that always fit a `u64`.
 const SAFE_DIGITS: usize = 18;
