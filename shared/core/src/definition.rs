@@ -94,8 +94,8 @@ pub struct Measure {
     pub field: Name,
     /// Its type; only numbers are added up, of others the values are counted.
     pub field_type: FieldType,
-    /// Whether least and greatest value are kept too; only where an output asks for them, since a retracted extreme
-    /// has to be looked up again in the other files.
+    /// Whether least and greatest value are kept too, of numbers, days and instants; only where an output asks for them,
+    /// since a retracted extreme has to be looked up again in the other files.
     pub extremes: bool,
     /// Which rows it is made of; all must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,6 +14,7 @@ mod driving;
 mod drops;
 mod events;
 mod failures;
+mod first_and_last;
 mod formats;
 mod known_answers;
 mod kpis;

@@ -13,8 +13,8 @@ use millrace_store::selection::Grouping;
 use crate::deps::Deps;
 use crate::dto::answer::{RowPage, decode_cursor, row_page};
 use crate::dto::explain::{
-    ExplainQuery, Explanation, FileParameter, KeyParameter, LinePage, LinesQuery, formulas, line_page,
-    measures,
+    ExplainQuery, Explanation, FileParameter, FileShareDetail, KeyParameter, LinePage, LinesQuery, formulas,
+    line_page, measures,
 };
 use crate::dto::kpi::KpiParameters;
 use crate::extract::query::bad_member;
@@ -87,7 +87,8 @@ pub(crate) async fn explain(
     );
     let shares = shares.await.map_err(problem)?;
     explanation.cells = Some(shares.cells as u64);
-    explanation.files = shares.files.into_iter().map(Into::into).collect();
+    let files = shares.files.into_iter();
+    explanation.files = files.map(|file| FileShareDetail::new(definition, file)).collect();
     explanation.next = shares.next.map(|file| file.to_string());
     Ok(Json(explanation))
 }

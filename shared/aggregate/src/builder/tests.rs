@@ -4,12 +4,15 @@ use millrace_core::row_error::Rule;
 use millrace_table::block::{Column, PartSchema};
 use millrace_table::part::{PartReader, PartWriter};
 
+use proptest::prelude::*;
+
 use super::{PartialBuilder, PartialError};
-use crate::partial::Partial;
+use crate::format::{decode, encode};
+use crate::partial::{Partial, bound_text};
 use crate::plan::AggregationPlan;
 use crate::sample::{
-    FEES_FIELDS, Row, block, block_of, column, dataset, decimal_column, fees_plan, integer_column, key,
-    measure, name, partial, schema, text_column,
+    FEES_FIELDS, Row, any_rows, block, block_of, column, dataset, decimal_column, fees_plan, integer_column,
+    key, measure, name, partial, schema, text_column,
 };
 
 fn plan(key_type: FieldType, measure_type: FieldType) -> AggregationPlan {
@@ -252,4 +255,46 @@ fn a_part_read_by_the_plans_columns_gives_the_same_partial() {
         builder.add_block(&block).unwrap();
     }
     assert_eq!(builder.finish().unwrap(), partial(&rows, 13));
+}
+
+proptest! {
+    #[test]
+    fn days_have_bounds_and_no_sum(rows in any_rows(), block_rows in 1..5_usize) {
+        let dataset = dataset(
+            vec![key("school", FieldType::Text)],
+            vec![measure("day", FieldType::Date, true), measure("day", FieldType::Date, false)],
+        );
+        let plan = AggregationPlan::new(&dataset, &schema(&FEES_FIELDS)).unwrap();
+        let mut builder = PartialBuilder::new(plan);
+        for rows in rows.chunks(block_rows) {
+            builder.add_block(&block(rows)).unwrap();
+        }
+        let partial = builder.finish().unwrap();
+        prop_assert_eq!(&decode(&encode(&partial).unwrap()).unwrap(), &partial);
+        for entry in partial.entries() {
+            let school = entry.key.parts().unwrap().remove(0);
+            let of_school = rows.iter().filter(|row| row.school == school);
+            let days: Vec<i64> = of_school.filter_map(|row| row.day).map(|day| 19_358 + i64::from(day)).collect();
+            let [kept, counted] = &entry.measures[..] else { panic!("two measures") };
+            prop_assert_eq!((kept.count, counted.count), (days.len() as u64, days.len() as u64));
+            prop_assert_eq!((kept.sum, counted.sum), (Decimal::ZERO, Decimal::ZERO));
+            let bounds = kept.bounds.as_deref().map(|bounds| (bounds.min, bounds.max));
+            let expected = days.iter().min().zip(days.iter().max());
+            prop_assert_eq!(bounds, expected.map(|(min, max)| (Decimal::from(*min), Decimal::from(*max))));
+            prop_assert!(counted.bounds.is_none());
+        }
+    }
+}
+
+#[test]
+fn bounds_are_written_as_values_of_their_type() {
+    let written = |number: i64, field_type| bound_text(number.into(), field_type);
+    assert_eq!(written(19_365, FieldType::Date).as_deref(), Some("2023-01-08"));
+    assert_eq!(
+        written(1_673_136_000_500_000, FieldType::Timestamp).as_deref(),
+        Some("2023-01-08T00:00:00.500000Z")
+    );
+    assert_eq!(written(-7, FieldType::Integer).as_deref(), Some("-7"));
+    assert_eq!(written(7, FieldType::Text), None);
+    assert_eq!(written(i64::MAX, FieldType::Date), None);
 }
