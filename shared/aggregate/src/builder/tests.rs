@@ -298,3 +298,44 @@ fn bounds_are_written_as_values_of_their_type() {
     assert_eq!(written(7, FieldType::Text), None);
     assert_eq!(written(i64::MAX, FieldType::Date), None);
 }
+
+#[test]
+fn a_key_that_is_too_long_as_a_whole_names_its_longest_part() {
+    let dataset = dataset(
+        vec![
+            key("a", FieldType::Text),
+            key("b", FieldType::Text),
+            key("n", FieldType::Integer),
+        ],
+        vec![measure("n", FieldType::Integer, false)],
+    );
+    let fields = [
+        ("a", FieldType::Text),
+        ("b", FieldType::Text),
+        ("n", FieldType::Integer),
+    ];
+    let refused_by = |a: usize, b: usize| {
+        let mut builder = PartialBuilder::new(AggregationPlan::new(&dataset, &schema(&fields)).unwrap());
+        let (a, b) = ("a".repeat(a), "b".repeat(b));
+        let block = block_of(vec![
+            text_column(&[Some("x"), Some(a.as_str())]),
+            text_column(&[Some("y"), Some(b.as_str())]),
+            integer_column(&[Some(1), Some(2)]),
+        ]);
+        refused(builder.add_block(&block))
+    };
+    let line = Some(3);
+    assert_eq!(
+        refused_by(1_000, 1_100),
+        (Rule::TooLong, Some("b".to_owned()), line)
+    );
+    assert_eq!(
+        refused_by(1_100, 1_000),
+        (Rule::TooLong, Some("a".to_owned()), line)
+    );
+    assert_eq!(
+        refused_by(1_050, 1_050),
+        (Rule::TooLong, Some("a".to_owned()), line)
+    );
+    assert_eq!(refused_by(10, 3_000), (Rule::TooLong, Some("b".to_owned()), line));
+}
