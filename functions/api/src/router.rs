@@ -213,6 +213,7 @@ fn file_routes() -> Vec<Route> {
         scoped(Scope::FilesRead, handler!(repairs::fetch)).problems(&[409]),
         scoped(Scope::FilesWrite, handler!(files::drive)),
         scoped(Scope::Admin, handler!(files::drive_open)),
+        scoped(Scope::Admin, handler!(drops::drive)),
     ]
 }
 
