@@ -53,6 +53,21 @@ pub fn dimension(name: &str, key: &[&str], fields: &[(&str, &str)]) -> Value {
                 "type": "object", "key": key, "required": required, "properties": properties } } } } })
 }
 
+/// The body of a dataset whose rows come ready; without a key, they are kept as they are.
+#[must_use]
+pub fn rows(name: &str, key: &[&str], fields: &[(&str, &str)]) -> Value {
+    let (required, properties) = properties(fields);
+    let mut row = json!({ "type": "object", "required": required, "properties": properties });
+    if !key.is_empty() {
+        row["key"] = json!(key);
+    }
+    json!({ "ingestion_type": "dataset", "dataset_name": name, "input": { "type": "object",
+        "required": ["dataset_name", "dataset"], "properties": {
+            "dataset_name": { "type": "string" },
+            "dataset": { "type": "object", "required": ["items"], "properties": {
+                "items": { "type": "array", "items": row } } } } } })
+}
+
 /// What a dataset is made of.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Dataset<'a> {

@@ -188,6 +188,9 @@ fn sending_routes() -> Vec<Route> {
         sends(handler!(batches::send_dimension))
             .takes(Takes::Batch)
             .problems(&[404, 409, 422]),
+        sends(handler!(batches::send_dataset))
+            .takes(Takes::Batch)
+            .problems(&[404, 409, 422]),
         sends(handler!(uploads::delete)).problems(&[422]),
         sends(handler!(repairs::send))
             .takes(Takes::Form)
@@ -210,6 +213,7 @@ fn file_routes() -> Vec<Route> {
         scoped(Scope::FilesRead, handler!(repairs::fetch)).problems(&[409]),
         scoped(Scope::FilesWrite, handler!(files::drive)),
         scoped(Scope::Admin, handler!(files::drive_open)),
+        scoped(Scope::Admin, handler!(drops::drive)),
     ]
 }
 

@@ -91,6 +91,8 @@ enum Totals {
         sums: Vec<SplitSum>,
         bounds: Vec<Option<Bounds>>,
     },
+    /// Days or instants, which have bounds and no sum.
+    Moments(Vec<(i64, i64)>),
 }
 
 /// One measure of all groups so far.
@@ -111,7 +113,8 @@ impl Accumulator {
                 sums: Vec::new(),
                 bounds: Vec::new(),
             },
-            _ => Totals::None,
+            FieldType::Date | FieldType::Timestamp if measure.extremes => Totals::Moments(Vec::new()),
+            FieldType::Text | FieldType::Boolean | FieldType::Date | FieldType::Timestamp => Totals::None,
         };
         Self {
             keeps_extremes: measure.extremes,
@@ -134,6 +137,7 @@ impl Accumulator {
                 sums.resize(groups, SplitSum::default());
                 bounds.resize(bounded, None);
             }
+            Totals::Moments(bounds) => bounds.resize(groups, (i64::MAX, i64::MIN)),
         }
     }
 
@@ -176,6 +180,13 @@ impl Accumulator {
                     }
                 }
             }
+            (Totals::Moments(bounds), Column::Date(days)) => {
+                let days = filled(validity, groups, days).map(|(group, day)| (group, i64::from(day)));
+                add_moments(days, &mut self.counts, bounds);
+            }
+            (Totals::Moments(bounds), Column::Timestamp(instants)) => {
+                add_moments(filled(validity, groups, instants), &mut self.counts, bounds);
+            }
             _ => debug_assert!(false, "the builder has checked the column's type"),
         }
         Ok(())
@@ -185,26 +196,36 @@ impl Accumulator {
     pub(crate) fn finish(&self, group: usize) -> Result<MeasurePartial, SumOverflow> {
         let count = self.counts[group];
         let with_bounds = self.keeps_extremes && count > 0;
+        let pair = |(min, max): (i64, i64)| Bounds {
+            min: min.into(),
+            max: max.into(),
+        };
         let (sum, bounds) = match &self.totals {
             Totals::None => (Decimal::ZERO, None),
             Totals::Integer { sums, bounds } => {
                 let sum = Decimal::new(sums[group], 0).map_err(|_| SumOverflow)?;
-                let pair = |(min, max): (i64, i64)| Bounds {
-                    min: min.into(),
-                    max: max.into(),
-                };
                 (sum, with_bounds.then(|| pair(bounds[group])))
             }
             Totals::Decimal { sums, bounds } => {
                 let bounds = with_bounds.then(|| bounds[group]).flatten();
                 (sums[group].total()?, bounds)
             }
+            Totals::Moments(bounds) => (Decimal::ZERO, with_bounds.then(|| pair(bounds[group]))),
         };
         Ok(MeasurePartial {
             count,
             sum,
             bounds: bounds.map(Box::new),
         })
+    }
+}
+
+fn add_moments(values: impl Iterator<Item = (usize, i64)>, counts: &mut [u64], bounds: &mut [(i64, i64)]) {
+    for (group, value) in values {
+        counts[group] += 1;
+        let (min, max) = &mut bounds[group];
+        *min = value.min(*min);
+        *max = value.max(*max);
     }
 }
 

@@ -284,7 +284,17 @@ pub(crate) fn cell_key(
             error,
         })?;
     }
-    writer.finish().map_err(|error| RefusedKey { field: None, error })
+    // All together are too long: the longest is named.
+    let length = |column: &ColumnData| column.values.text(row).map_or(0, <[u8]>::len);
+    let longest = columns
+        .iter()
+        .zip(keys)
+        .rev()
+        .max_by_key(|(column, _)| length(column));
+    writer.finish().map_err(|error| RefusedKey {
+        field: longest.map(|(_, key)| key.field.clone()),
+        error,
+    })
 }
 
 fn write_part(writer: &mut KeyWriter, column: &ColumnData, row: usize) -> Result<(), KeyError> {

@@ -41,7 +41,7 @@ pub use builder::{PartialBuilder, PartialError};
 pub use difference::{CellDifference, DifferenceError, Extremes, MeasureDifference, difference};
 pub use format::{PartialFormatError, PartialReader, PartialSummary, decode, encode};
 pub use key::{CellKey, KeyError};
-pub use partial::{Bounds, MeasurePartial, Partial, PartialEntry};
+pub use partial::{Bounds, MeasurePartial, Partial, PartialEntry, bound_text};
 pub use plan::{AggregationPlan, Layout, PlanError};
 pub use settle::{SettleError, Settlement, overlaps, retracted_keys};
 pub use staging::{StageChunk, StageChunks, StageError, stage_chunks};

@@ -1,17 +1,33 @@
 //! A file version's contribution to a dataset, in memory.
 
 use millrace_core::Decimal;
+use millrace_core::field::FieldType;
 
+use crate::calendar;
 use crate::key::CellKey;
 use crate::plan::Layout;
 
-/// Least and greatest value.
+/// Least and greatest value: numbers as they are, days as days since 1970, instants as microseconds since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Least value.
     pub min: Decimal,
     /// Greatest value.
     pub max: Decimal,
+}
+
+/// A bound as a value of its field's type: a number, `2023-01-08`, or an instant as RFC 3339 has it.
+#[must_use]
+pub fn bound_text(bound: Decimal, field_type: FieldType) -> Option<String> {
+    let mut text = String::new();
+    let number = i64::try_from(bound.units()).ok().filter(|_| bound.scale() == 0);
+    match field_type {
+        FieldType::Date => calendar::write_date(number?, &mut text).ok()?,
+        FieldType::Timestamp => calendar::write_instant(number?, &mut text).ok()?,
+        FieldType::Integer | FieldType::Decimal => text = bound.to_string(),
+        FieldType::Text | FieldType::Boolean => return None,
+    }
+    Some(text)
 }
 
 impl Bounds {

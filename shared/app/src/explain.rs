@@ -3,12 +3,14 @@
 //! The database knows the cells behind a figure, the files' partials what each file adds to them, the parts the lines.
 //! Adding a file's lines again gives what it adds; adding the files gives the figure.
 
+mod share;
 mod waiting;
 mod words;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
 
+pub use share::MeasureShare;
 pub use waiting::{KeyLines, list_key_lines};
 pub use words::{filter_words, formula_words};
 
@@ -56,15 +58,6 @@ pub enum ExplainError {
     /// A bucket or the database failed.
     #[error(transparent)]
     Failed(#[from] Failure),
-}
-
-/// What of a measure is in a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MeasureShare {
-    /// How many rows have a value.
-    pub count: u64,
-    /// Their sum; zero where the measure is only counted.
-    pub sum: Decimal,
 }
 
 /// What a file adds to a figure.
@@ -211,7 +204,8 @@ fn add_up(
         measures: vec![
             MeasureShare {
                 count: 0,
-                sum: Decimal::ZERO
+                sum: Decimal::ZERO,
+                bounds: None,
             };
             measures
         ],
@@ -225,6 +219,11 @@ fn add_up(
         for (total, measure) in file.measures.iter_mut().zip(&entry.measures) {
             total.count += measure.count;
             total.sum = total.sum.checked_add(measure.sum).map_err(defect)?;
+            let bounds = measure.bounds.as_deref().copied();
+            total.bounds = match (total.bounds, bounds) {
+                (Some(one), Some(other)) => Some(one.merged(other)),
+                (one, other) => one.or(other),
+            };
         }
     }
     Ok((file.rows > 0).then_some(file))

@@ -224,7 +224,9 @@ impl<'a> Reading<'a> {
 
     /// A question of its own: sums of rows are right for no average, percentage or extreme.
     async fn chart(&self) -> Result<Option<ChartFigures>, FiguresError> {
-        let Some(column) = self.query.group_by.first() else {
+        // Ready rows are not grouped.
+        let is_grouped = self.cells.definition.rows().is_none();
+        let Some(column) = self.query.group_by.first().filter(|_| is_grouped) else {
             return Ok(None);
         };
         let selection = selection::Selection::new(&self.cells, self.dimension.as_ref());

@@ -1,13 +1,13 @@
 //! What a spec says of the files and batches that are read against it.
 
 use millrace_core::csv::CsvFormat;
-use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_core::field::Field;
 use millrace_store::Store;
 use millrace_table::FileFormat;
 
-/// The fields of a dimension or an event, and how its files are written.
+/// The fields of a dimension, an event or a dataset whose rows come ready, and how its files are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecFormat {
     /// The fields.
@@ -27,8 +27,8 @@ impl SpecFormat {
     }
 }
 
-/// Loads the format of a spec: of one version, or the latest. None where there is no such spec, or none of a kind that
-/// takes files.
+/// Loads the format of a spec: of one version, or the latest. None where there is no such spec, or none that takes
+/// files.
 ///
 /// # Errors
 /// [`Failure`] of the database.
@@ -48,6 +48,11 @@ pub async fn load_format(
             let found: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
             Ok(found.map(|EventDefinition { fields, csv, .. }| SpecFormat { fields, csv }))
         }
-        SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer => Ok(None),
+        SpecKind::Dataset => {
+            let found: Option<DatasetDefinition> = store.load_definition(kind, name, version).await?;
+            let rows = found.and_then(|dataset| dataset.as_dimension());
+            Ok(rows.map(|DimensionDefinition { fields, csv, .. }| SpecFormat { fields, csv }))
+        }
+        SpecKind::Source | SpecKind::Transformer => Ok(None),
     }
 }

@@ -1,4 +1,4 @@
-//! From clean parts to a dimension's rows: staged, then published at once.
+//! From clean parts to the rows of a dimension, or of a dataset whose rows come ready: staged, then published at once.
 
 use std::io::Cursor;
 
@@ -23,13 +23,13 @@ const MAX_KEY_BYTES: usize = 2_048;
 /// The most bytes of a row's key and its cells as JSON: with less than 64 KiB the Data API reads it back.
 const MAX_ROW_BYTES: usize = 60 * 1024;
 
-/// Loads a dimension file version and publishes it, exactly once.
+/// Loads a file version of rows and publishes it, exactly once.
 ///
 /// # Errors
 /// A failure of a bucket, a queue or the database.
 pub async fn load_dimension(ports: &PerfPorts<'_>, file: FileVersion) -> Handled {
     let Some(load) = ports.store.load_pending_load(file).await? else {
-        return Ok(Disposition::Reject(format!("{file} loads no dimension")));
+        return Ok(Disposition::Reject(format!("{file} loads no rows")));
     };
     if load.state == ContributionState::Pending {
         let mut stage = Stage {
@@ -60,7 +60,7 @@ pub async fn load_dimension(ports: &PerfPorts<'_>, file: FileVersion) -> Handled
 struct Stage<'a> {
     ports: &'a PerfPorts<'a>,
     contribution_id: ContributionId,
-    /// The columns of the key, counted from 1.
+    /// The columns of the key, counted from 1; none where rows are kept as they are.
     key_positions: &'a [usize],
     stage_id: String,
     /// The chunk that is growing: a JSON array without its end.
@@ -152,13 +152,17 @@ fn too_long(line: u64, key_column: Option<&str>, key: &str, row_bytes: usize) ->
         )
     } else {
         let row_bytes = key.len() + row_bytes;
-        format!("a row of a dimension has at most {MAX_ROW_BYTES} bytes, this one has {row_bytes}")
+        format!("a row has at most {MAX_ROW_BYTES} bytes, this one has {row_bytes}")
+    };
+    let why = match key {
+        "[]" => why,
+        key => format!("{why}; its key is {}", found(key.as_bytes())),
     };
     FileError {
         rule: Rule::TooLong,
         line: Some(line),
         column: key_column.filter(|_| is_key).map(str::to_owned),
-        message: format!("{why}; its key is {}", found(key.as_bytes())),
+        message: why,
         rows: None,
     }
 }

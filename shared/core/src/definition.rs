@@ -53,10 +53,10 @@ impl SpecKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether files are files of it.
+    /// Whether files are files of it; of datasets, those whose rows come ready.
     #[must_use]
     pub fn takes_files(self) -> bool {
-        matches!(self, Self::Dimension | Self::Event)
+        matches!(self, Self::Dimension | Self::Event | Self::Dataset)
     }
 }
 
@@ -94,8 +94,8 @@ pub struct Measure {
     pub field: Name,
     /// Its type; only numbers are added up, of others the values are counted.
     pub field_type: FieldType,
-    /// Whether least and greatest value are kept too; only where an output asks for them, since a retracted extreme
-    /// has to be looked up again in the other files.
+    /// Whether least and greatest value are kept too, of numbers, days and instants; only where an output asks for them,
+    /// since a retracted extreme has to be looked up again in the other files.
     pub extremes: bool,
     /// Which rows it is made of; all must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -195,6 +195,21 @@ pub enum Feed {
     Event(Name),
     /// The groups of another dataset, as its own view shows them: computed when it is read, so that it is never behind.
     Dataset(Name),
+    /// Nothing: its rows come ready, in files of its own, and are served as they came.
+    Rows(Box<ReadyRows>),
+}
+
+/// The rows of a dataset that come ready: a table, of which nothing is computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyRows {
+    /// Their fields, in the spec's order.
+    pub fields: Vec<Field>,
+    /// The fields that make a row unique; without any, rows are kept as they are, however often they come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Name>,
+    /// How their files are written.
+    #[serde(default, skip_serializing_if = "CsvFormat::is_plain")]
+    pub csv: CsvFormat,
 }
 
 /// A column of another dataset, whose sum over the same groups is a term of a percentage.
@@ -208,7 +223,7 @@ pub struct BorrowedColumn {
     pub field_type: FieldType,
 }
 
-/// A dataset that is computed from an event or from another dataset.
+/// A dataset that is computed from an event or from another dataset, or whose rows come ready.
 ///
 /// The cells of one that is fed by an event are stored per [`keys`](Self::keys), the event's own fields; groupings by
 /// a dimension's attributes and by coarser time grains are made from them at query time. One that is fed by a dataset
@@ -252,19 +267,63 @@ impl DatasetDefinition {
     /// Decimal places of averages and percentages.
     pub const RATIO_SCALE: u32 = 6;
 
-    /// The event whose files make its cells; none where it is computed from another dataset.
+    /// A dataset whose rows come ready.
+    #[must_use]
+    pub fn of_rows(name: Name, rows: ReadyRows, catalogue: Option<Box<KpiCatalogue>>) -> Self {
+        let fields = rows.fields.iter();
+        let keys = fields.map(|field| KeyField {
+            field: field.name.clone(),
+            field_type: field.field_type,
+        });
+        Self {
+            name,
+            keys: keys.collect(),
+            group_by: rows.fields.iter().map(|field| field.name.clone()).collect(),
+            feed: Feed::Rows(Box::new(rows)),
+            steps: Vec::new(),
+            transformer: None,
+            filter: Vec::new(),
+            measures: Vec::new(),
+            borrowed: None,
+            outputs: Vec::new(),
+            join: None,
+            catalogue,
+        }
+    }
+
+    /// Its rows, where they come ready.
+    #[must_use]
+    pub fn rows(&self) -> Option<&ReadyRows> {
+        match &self.feed {
+            Feed::Rows(rows) => Some(rows),
+            Feed::Event(_) | Feed::Dataset(_) => None,
+        }
+    }
+
+    /// Its table, where its rows come ready: they are kept as a dimension's are, but that there may be no key.
+    #[must_use]
+    pub fn as_dimension(&self) -> Option<DimensionDefinition> {
+        self.rows().map(|rows| DimensionDefinition {
+            name: self.name.clone(),
+            fields: rows.fields.clone(),
+            key: rows.key.clone(),
+            csv: rows.csv.clone(),
+        })
+    }
+
+    /// The event whose files make its cells; none where it is computed from another dataset, or not at all.
     #[must_use]
     pub fn event(&self) -> Option<&Name> {
         match &self.feed {
             Feed::Event(event) => Some(event),
-            Feed::Dataset(_) => None,
+            Feed::Dataset(_) | Feed::Rows(_) => None,
         }
     }
 
     /// The datasets that it is computed from.
     pub fn datasets(&self) -> impl Iterator<Item = &Name> {
         let feed = match &self.feed {
-            Feed::Event(_) => None,
+            Feed::Event(_) | Feed::Rows(_) => None,
             Feed::Dataset(dataset) => Some(dataset),
         };
         feed.into_iter()

@@ -20,7 +20,7 @@ pub enum FieldType {
     Boolean,
     /// A calendar day (`date`), in the field's date format.
     Date,
-    /// An instant, RFC 3339 with an offset; without one it is UTC (`timestamptz`).
+    /// An instant, RFC 3339 with an offset; without one it is UTC, or of the field's time zone (`timestamptz`).
     Timestamp,
 }
 
@@ -175,6 +175,9 @@ pub struct Field {
     /// How dates are written; used by [`FieldType::Date`] alone.
     #[serde(default)]
     pub date_format: DateFormat,
+    /// The IANA name of the time zone of times without an offset; used by [`FieldType::Timestamp`] alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// How numbers are written; used by [`FieldType::Integer`] and [`FieldType::Decimal`] alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_format: Option<NumberFormat>,

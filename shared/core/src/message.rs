@@ -51,7 +51,7 @@ pub enum Queue {
     Ingest,
     /// Ranges of large objects.
     Chunk,
-    /// Aggregation and dimension loads.
+    /// Aggregation and loads of rows.
     Perf,
     /// Facts that have changed, and reminders.
     Status,
@@ -139,7 +139,7 @@ pub enum PerfMessage {
         /// The dataset.
         dataset: Name,
     },
-    /// Load a dimension file version and publish it.
+    /// Load a file version of a dimension, or of a dataset whose rows come ready, and publish it.
     LoadDimension {
         /// The file version.
         #[serde(flatten)]

@@ -90,7 +90,8 @@ pub struct DropKey<'a> {
 /// [`FileError`] that says what is wrong with it.
 pub fn parse_drop(key: &str) -> Result<DropKey<'_>, FileError> {
     let bad = |why: String| {
-        let message = format!("the key has to be {DROPS}<dimension or event>/<spec>/<file name>: {why}");
+        let message =
+            format!("the key has to be {DROPS}<dimension, event or dataset>/<spec>/<file name>: {why}");
         FileError::of_file(Rule::BadKey, message)
     };
     let mut parts = key.strip_prefix(DROPS).unwrap_or_default().splitn(3, '/');
@@ -98,7 +99,8 @@ pub fn parse_drop(key: &str) -> Result<DropKey<'_>, FileError> {
         return Err(bad("a part is missing".to_owned()));
     };
     let kind = SpecKind::parse(kind).filter(|kind| kind.takes_files());
-    let kind = kind.ok_or_else(|| bad("the first part is neither dimension nor event".to_owned()))?;
+    let kind =
+        kind.ok_or_else(|| bad("the first part is none of dimension, event and dataset".to_owned()))?;
     let name = Name::parse(name).map_err(|error| bad(error.to_string()))?;
     match file_name_error(file_name) {
         None => Ok(DropKey {
@@ -192,12 +194,12 @@ mod tests {
             ("drops/a.csv", "a part is missing"),
             ("drops/event/visits", "a part is missing"),
             (
-                "drops/dataset/d/a.csv",
-                "the first part is neither dimension nor event",
+                "drops/source/d/a.csv",
+                "the first part is none of dimension, event and dataset",
             ),
             (
                 "drops/Event/visits/a.csv",
-                "the first part is neither dimension nor event",
+                "the first part is none of dimension, event and dataset",
             ),
             ("drops/event/a b/a.csv", "name"),
             ("drops/event/visits/", "the file name has to have 1 to 200 bytes"),

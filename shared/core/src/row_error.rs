@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Rule {
     /// The cell is not of the field's type.
     WrongType,
+    /// The time never was: the clocks of the field's time zone were put forward over it.
+    SkippedTime,
     /// A required cell is empty.
     Required,
     /// A number is below the minimum or above the maximum.
@@ -76,6 +78,7 @@ impl Rule {
     pub fn code(self) -> &'static str {
         match self {
             Self::WrongType => "wrong_type",
+            Self::SkippedTime => "skipped_time",
             Self::Required => "required",
             Self::OutOfRange => "out_of_range",
             Self::PatternMismatch => "pattern_mismatch",

@@ -3,11 +3,13 @@
 mod calendar;
 mod timestamp;
 mod written;
+mod zone;
 
 use crate::decimal::Decimal;
 use crate::field::DateFormat;
 
 pub use timestamp::timestamp;
+pub use zone::{Unread, Zone};
 
 /// Digits that are worked out at once.
 const WORD_DIGITS: usize = 8;

@@ -170,18 +170,26 @@ pub fn is_additive(differences: &[Difference]) -> bool {
 #[must_use]
 pub fn compare_dimensions(from: &DimensionDefinition, to: &DimensionDefinition) -> Vec<Difference> {
     let mut found = Differences::default();
-    let at = fields::items(SpecKind::Dimension);
+    compare_rows(from, to, &fields::items(SpecKind::Dimension), &mut found);
+    found.0
+}
+
+/// Key, fields and files of what is kept as rows, whose schema stands at `at`.
+fn compare_rows(from: &DimensionDefinition, to: &DimensionDefinition, at: &Pointer, found: &mut Differences) {
     if from.key != to.key {
+        let list = |key: &[Name]| match key {
+            [] => "nothing".to_owned(),
+            key => names(key),
+        };
         let message = format!(
             "rows were unique by {} and would be by {}",
-            names(&from.key),
-            names(&to.key)
+            list(&from.key),
+            list(&to.key)
         );
         found.add(&at.member("key"), Meaning::KeyChanged, message);
     }
-    fields::compare(&from.fields, &to.fields, &at, &mut found);
-    fields::compare_csv(&from.csv, &to.csv, &mut found);
-    found.0
+    fields::compare(&from.fields, &to.fields, at, found);
+    fields::compare_csv(&from.csv, &to.csv, found);
 }
 
 /// What differs between two versions of an event.

@@ -1,4 +1,5 @@
-//! Dataset bodies: a KPI computed from an event or another dataset, with a dimension to look attributes up in.
+//! Dataset bodies: a KPI computed from an event or another dataset, with a dimension to look attributes up in; or a table
+//! whose rows come ready.
 
 mod borrowed;
 mod catalogue;
@@ -7,6 +8,7 @@ mod filters;
 mod outputs;
 mod parts;
 mod percentage;
+mod rows;
 
 use millrace_core::Name;
 use millrace_core::definition::{
@@ -111,7 +113,7 @@ impl Catalogue {
 ///
 /// It is fed by the rows of the transformer named by `transformer_name`, else by the event named by `event_name`, else by the dataset named as the columns' `table`, else by the only
 /// event that has all the columns. The cells of an event are keyed by the `group_by` columns that are the event's and,
-/// where a dimension is declared, by `merge_on_col`.
+/// where a dimension is declared, by `merge_on_col`. Without `group_by` and `aggregate` its rows come ready.
 ///
 /// # Errors
 /// All that is wrong with the body, each with its pointer.
@@ -121,6 +123,11 @@ pub fn check_dataset(body: &Value, catalogue: &Catalogue) -> Result<DatasetDefin
     if !problems.is_empty() {
         return problems.refuse(None);
     }
+    if rows::are_ready(body) {
+        let definition = rows::compile(body, &mut problems);
+        return problems.refuse(definition);
+    }
+    rows::check_csv(body, &mut problems);
     let parts = parts::read(body, &mut problems);
     let definition = parts.and_then(|parts| compile(body, &parts, catalogue, &mut problems));
     problems.refuse(definition)
@@ -269,8 +276,8 @@ fn unknown_group(listed: &Listed<'_>, feed: &FeedColumns, dimension: Option<&Dim
     }
 }
 
-/// What cells are kept by: of an event, what is grouped by, joined on and counted distinctly; of a dataset, all that it
-/// is grouped by.
+/// What cells are kept by: of an event or of ready rows, what is grouped by, joined on and counted distinctly; of a
+/// dataset that is computed, all that it is grouped by.
 fn keys(
     parts: &Parts<'_>,
     feed: &FeedColumns,
@@ -281,7 +288,7 @@ fn keys(
         field: field.clone(),
         field_type: *field_type,
     };
-    if feed.is_dataset() {
+    if feed.is_grouped() {
         return feed.groups().iter().map(key).collect();
     }
     let merge_on = join.map(|join| join.field.as_str());

@@ -50,7 +50,7 @@ pub fn check_event(body: &Value) -> Result<EventDefinition, SpecErrors> {
 }
 
 /// How the files are written; the schema has been kept.
-fn read_csv(body: &Value) -> CsvFormat {
+pub(crate) fn read_csv(body: &Value) -> CsvFormat {
     let declared = body
         .get("csv")
         .and_then(|csv| serde_json::from_value(csv.clone()).ok());
@@ -58,9 +58,9 @@ fn read_csv(body: &Value) -> CsvFormat {
 }
 
 /// The row's schema and where it stands.
-struct Items<'a> {
-    value: &'a Value,
-    at: Pointer,
+pub(crate) struct Items<'a> {
+    pub(crate) value: &'a Value,
+    pub(crate) at: Pointer,
 }
 
 fn read<'a>(
@@ -109,9 +109,19 @@ fn check_required_members(input: &Value, properties: &Value, problems: &mut Prob
     }
 }
 
-fn read_key(items: &Items<'_>, fields: &[Field], problems: &mut Problems) -> Vec<Name> {
+/// The key as it is declared: `items.key`, else the properties with `unique: true`.
+pub(crate) fn declared_key(
+    items: &Items<'_>,
+    fields: &[Field],
+    problems: &mut Problems,
+) -> Option<Vec<Name>> {
     if let Some(declared) = items.value.get("key").and_then(Value::as_array) {
-        return row::known_names(declared, &items.at.member("key"), fields, problems);
+        return Some(row::known_names(
+            declared,
+            &items.at.member("key"),
+            fields,
+            problems,
+        ));
     }
     let is_unique = |field: &&Field| {
         let property = items
@@ -128,8 +138,12 @@ fn read_key(items: &Items<'_>, fields: &[Field], problems: &mut Problems) -> Vec
         .filter(is_unique)
         .map(|field| field.name.clone())
         .collect();
-    if !unique.is_empty() {
-        return unique;
+    (!unique.is_empty()).then_some(unique)
+}
+
+fn read_key(items: &Items<'_>, fields: &[Field], problems: &mut Problems) -> Vec<Name> {
+    if let Some(declared) = declared_key(items, fields, problems) {
+        return declared;
     }
     let first = items.value.get("required").and_then(|required| required.get(0));
     let by_list = first

@@ -41,6 +41,7 @@ pub(crate) fn read(
         required: is_listed_required || is_true("shouldnotnull") || is_true("shouldNotNull"),
         header: read_header(property, at, problems),
         date_format,
+        time_zone: read_time_zone(property, field_type, at, problems),
         number_format: read_number_format(property, field_type, at, problems),
         rules: read_rules(property, (field_type, date_format), at, problems),
     })
@@ -121,6 +122,28 @@ fn read_date_format(
         problems.add(&at.member("dateFormat"), "rule_not_applicable", message);
     }
     serde_json::from_value(declared.clone()).unwrap_or_default()
+}
+
+fn read_time_zone(
+    property: &Value,
+    field_type: FieldType,
+    at: &Pointer,
+    problems: &mut Problems,
+) -> Option<String> {
+    let declared = property.get("timeZone")?.as_str()?;
+    let at = at.member("timeZone");
+    if field_type != FieldType::Timestamp {
+        let message =
+            "a time zone applies to {\"type\": \"string\", \"format\": \"date-time\"} alone: a day has none";
+        problems.add(&at, "rule_not_applicable", message);
+    } else if value::Zone::find(declared).is_none() {
+        let message = format!(
+            "{} is no time zone of the IANA database, such as \"Asia/Kolkata\"",
+            quoted(declared)
+        );
+        problems.add(&at, "unknown_time_zone", message);
+    }
+    Some(declared.to_owned())
 }
 
 fn check_applicable(property: &Value, field_type: FieldType, at: &Pointer, problems: &mut Problems) {

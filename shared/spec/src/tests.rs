@@ -6,6 +6,7 @@ mod derived;
 mod entity;
 mod files;
 mod hostile;
+mod ready_rows;
 mod schemas;
 mod source;
 mod transformer;

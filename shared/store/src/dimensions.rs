@@ -1,4 +1,4 @@
-//! Dimensions: staging rows and publishing them at once.
+//! Dimensions, and datasets whose rows come ready: publishing staged rows at once.
 
 use millrace_core::failure::Failure;
 use millrace_core::ids::{ContributionId, FileVersion};
@@ -8,16 +8,16 @@ use serde::Deserialize;
 use crate::contributions::ContributionState;
 use crate::{Statement, Store};
 
-/// A dimension file version that is to be loaded.
+/// A file version of rows that is to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PendingLoad {
     /// Its contribution.
     pub contribution_id: ContributionId,
     /// Where it stands.
     pub state: ContributionState,
-    /// The dimension.
-    pub dimension: Name,
-    /// The columns of its key in the key's order, counted from 1.
+    /// The dimension, or the dataset whose rows come ready.
+    pub target: Name,
+    /// The columns of its key in the key's order, counted from 1; a dataset may have none.
     pub key_positions: Vec<usize>,
 }
 
@@ -38,16 +38,16 @@ pub enum PublishOutcome {
 }
 
 impl Store {
-    /// The load that a dimension file version asks for.
+    /// The load that a file version of rows asks for.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn load_pending_load(&self, file: FileVersion) -> Result<Option<PendingLoad>, Failure> {
         let statement = Statement::new(
-            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'dimension', c.target, \
+            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'target', c.target, \
                 'key_positions', d.key_positions)::text \
-             from ingestion.contribution c join ingestion.dimension d on d.name = c.target \
-             where c.target_kind = 'dimension' and c.file_id = cast(:file_id as uuid) \
+             from ingestion.contribution c join ingestion.dimension d on d.kind = c.target_kind and d.name = c.target \
+             where c.file_id = cast(:file_id as uuid) \
              and c.version = cast(:version as integer)",
         );
         let bound = statement
@@ -56,7 +56,7 @@ impl Store {
         self.json(bound).await
     }
 
-    /// Publishes a staged dimension file version exactly once.
+    /// Publishes a staged file version exactly once.
     ///
     /// # Errors
     /// [`Failure`] of the database.

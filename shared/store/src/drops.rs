@@ -42,6 +42,20 @@ pub struct DropRecord {
     pub created_at: String,
 }
 
+/// A dropped object that was refused, as it is looked at again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RefusedDrop {
+    /// Order of arrival over all dropped objects.
+    pub drop_id: i64,
+    /// Its key.
+    pub object_key: String,
+    write_id: String,
+    object_version: Option<String>,
+    object_etag: Option<String>,
+    place: String,
+    size_bytes: Option<u64>,
+}
+
 /// Which dropped objects a listing shows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DropFilter {
@@ -52,6 +66,11 @@ pub struct DropFilter {
     /// The most that are shown.
     pub limit: u32,
 }
+
+const BEGIN_DROP: &str = "select ingestion.begin_drop(cast(:key as text), cast(:write_id as text), \
+     cast(:object_version as text), cast(:etag as text), cast(:sequencer as text), cast(:size as bigint), \
+     cast(:type as text), cast(:name as text), cast(:file_name as text), cast(:new_file_id as uuid), \
+     cast(:error as jsonb))::text";
 
 impl Store {
     /// Registers a dropped object's file version, or why there is none; a repeat registers nothing.
@@ -64,28 +83,70 @@ impl Store {
         key: Result<&DropKey<'_>, &FileError>,
         new_file_id: FileId,
     ) -> Result<BeginDrop, Failure> {
-        let statement = Statement::new(
-            "select ingestion.begin_drop(cast(:key as text), cast(:write_id as text), cast(:object_version as text), \
-             cast(:etag as text), cast(:sequencer as text), cast(:size as bigint), cast(:type as text), \
-             cast(:name as text), cast(:file_name as text), cast(:new_file_id as uuid), cast(:error as jsonb))::text",
-        );
+        let object = &arrived.object;
+        let write = Statement::new(BEGIN_DROP)
+            .bind("key", object.key.as_str())
+            .bind("write_id", arrived.write_id())
+            .bind("object_version", object.version.clone())
+            .bind("etag", object.etag.clone())
+            .bind("sequencer", arrived.sequencer.clone())
+            .bind("size", arrived.size_bytes);
+        self.begin_write(write, key, new_file_id).await
+    }
+
+    /// Looks at a refused object again: registers its file version if that can be done by now.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn begin_refused_drop(
+        &self,
+        refused: &RefusedDrop,
+        key: Result<&DropKey<'_>, &FileError>,
+        new_file_id: FileId,
+    ) -> Result<BeginDrop, Failure> {
+        let write = Statement::new(BEGIN_DROP)
+            .bind("key", refused.object_key.as_str())
+            .bind("write_id", refused.write_id.as_str())
+            .bind("object_version", refused.object_version.clone())
+            .bind("etag", refused.object_etag.clone())
+            .bind("sequencer", refused.place.as_str())
+            .bind("size", refused.size_bytes);
+        self.begin_write(write, key, new_file_id).await
+    }
+
+    /// Refused objects, the newest first, before one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_refused_drops(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<RefusedDrop>, Failure> {
+        let text = "select jsonb_build_object('drop_id', d.drop_id, 'object_key', d.object_key, \
+             'write_id', d.write_id, 'object_version', d.object_version, 'object_etag', d.object_etag, \
+             'place', d.place, 'size_bytes', d.size_bytes)::text from operations.dropped_object d \
+             where d.state = 'refused' and (cast(:before as bigint) is null or d.drop_id < cast(:before as bigint)) \
+             order by d.drop_id desc limit cast(:limit as integer)";
+        let statement = Statement::new(text).bind("before", before);
+        self.json_list(statement.bind("limit", limit)).await
+    }
+
+    async fn begin_write(
+        &self,
+        write: Statement,
+        key: Result<&DropKey<'_>, &FileError>,
+        new_file_id: FileId,
+    ) -> Result<BeginDrop, Failure> {
         let error = key.err().map(serde_json::to_string).transpose();
-        let (object, key) = (&arrived.object, key.ok());
-        self.expect_json(
-            statement
-                .bind("key", object.key.as_str())
-                .bind("write_id", arrived.write_id())
-                .bind("object_version", object.version.clone())
-                .bind("etag", object.etag.clone())
-                .bind("sequencer", arrived.sequencer.clone())
-                .bind("size", arrived.size_bytes)
-                .bind("type", key.map(|key| key.kind.as_str()))
-                .bind("name", key.map(|key| key.name.to_string()))
-                .bind("file_name", key.map(|key| key.file_name))
-                .bind("new_file_id", new_file_id.to_string())
-                .bind("error", error.map_err(crate::unreadable)?),
-        )
-        .await
+        let key = key.ok();
+        let bound = write
+            .bind("type", key.map(|key| key.kind.as_str()))
+            .bind("name", key.map(|key| key.name.to_string()))
+            .bind("file_name", key.map(|key| key.file_name))
+            .bind("new_file_id", new_file_id.to_string())
+            .bind("error", error.map_err(crate::unreadable)?);
+        self.expect_json(bound).await
     }
 
     /// Dropped objects, the newest first.

@@ -1,5 +1,6 @@
 //! What the tables say of each other, for whoever checks that it adds up.
 
+use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion};
 use serde::Deserialize;
@@ -28,7 +29,7 @@ pub struct FileCounts {
 /// What a dataset's cells hold, and what its files brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct CellCounts {
-    /// Rows in its cells.
+    /// Rows in its cells, or ready rows that its files have.
     pub in_cells: u64,
     /// Rows of the contributions that count.
     pub contributed: u64,
@@ -86,34 +87,49 @@ impl Store {
             .await
     }
 
-    /// The names of the datasets that have cells, by name, after one.
+    /// The names of the datasets that have cells or ready rows, by name, after one.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_cell_datasets(&self, after: &str, limit: u32) -> Result<Vec<String>, Failure> {
-        let text = "select to_jsonb(name)::text from ingestion.dataset where name > cast(:after as text) \
-             order by name limit cast(:limit as integer)";
+        let text = "select to_jsonb(name)::text from (select name from ingestion.dataset \
+                union all select name from ingestion.dimension where kind = 'dataset') d \
+             where name > cast(:after as text) order by name limit cast(:limit as integer)";
         self.json_list(Statement::new(text).bind("after", after).bind("limit", limit))
             .await
     }
 
-    /// What a dataset's cells hold beside what its files brought, as of one instant; none for one without cells.
+    /// What a dataset's cells or rows are beside what its files brought, as of one instant; none for one that is computed
+    /// from another.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn count_cells(&self, dataset: &DatasetTable) -> Result<Option<CellCounts>, Failure> {
-        let (Some(cells), Some(event)) = (dataset.cells(), dataset.definition.event()) else {
-            return Ok(None);
+        let definition = &dataset.definition;
+        let (rows, kind, name) = match (dataset.cells(), definition.event(), dataset.rows()) {
+            (Some(cells), Some(event), _) => {
+                let rows = format!("select coalesce(sum(row_count), 0) from {cells}");
+                (rows, SpecKind::Event, event)
+            }
+            (_, _, Some(rows)) => {
+                let rows = format!(
+                    "select count(*) from {} where valid_to = 'infinity'",
+                    rows.table()
+                );
+                (rows, SpecKind::Dataset, &definition.name)
+            }
+            _ => return Ok(None),
         };
         let text = format!(
             "with counting as (select * from ingestion.contribution c where c.target_kind = 'dataset' \
                 and c.target = cast(:dataset as text) and c.is_current), \
              live as (select distinct on (t.file_id) t.file_id, t.version, t.mode from ingestion.file_tracker t \
-                where t.ingestion_type = 'event' and t.ingestion_name = cast(:event as text) and t.error is null \
+                where t.ingestion_type = cast(:kind as text) and t.ingestion_name = cast(:name as text) \
+                and t.error is null \
                 and t.validated_at is not null and (t.unchanged_of is null or t.unchanged_of = t.file_id) \
                 order by t.file_id, t.version desc) \
              select jsonb_build_object( \
-                'in_cells', (select coalesce(sum(row_count), 0) from {cells}), \
+                'in_cells', ({rows}), \
                 'contributed', (select coalesce(sum(rows), 0) from counting), \
                 'doubled', (select count(*) from (select from counting group by file_id having count(*) > 1) d), \
                 'missing', (select count(*) from live where mode <> 'delete' and not exists (select from spec.retired r \
@@ -122,8 +138,10 @@ impl Store {
                     and c.target = cast(:dataset as text) and c.file_id = live.file_id \
                     and (c.is_current or c.state = 'pending'))))::text"
         );
-        let statement = Statement::new(text).bind("dataset", dataset.definition.name.as_str());
-        self.json(statement.bind("event", event.as_str())).await
+        let statement = Statement::new(text)
+            .bind("dataset", definition.name.as_str())
+            .bind("kind", kind.as_str());
+        self.json(statement.bind("name", name.as_str())).await
     }
 
     /// Partials that count, by dataset and file, after one.

@@ -111,6 +111,11 @@ pub enum SelectionError {
     /// The dataset's dimension is not there.
     #[error("the dataset's dimension {0} does not exist")]
     NoDimension(String),
+    /// The dataset's rows come ready, and are not grouped.
+    #[error(
+        "the rows of the dataset come ready and are served as they came: to group them, compute a dataset from it"
+    )]
+    ReadyRows,
     /// A name that cannot be an identifier.
     #[error("{0} cannot be used as an identifier")]
     BadIdentifier(String),
@@ -234,6 +239,10 @@ impl<'a> Selection<'a> {
 
     /// The grouped columns: expression and shown type of each.
     fn groups(&self, grouping: &Grouping) -> Result<Vec<(String, OutputColumn)>, SelectionError> {
+        let own = &self.definition().group_by;
+        if self.definition().rows().is_some() && (grouping.grain.is_some() || grouping.columns != *own) {
+            return Err(SelectionError::ReadyRows);
+        }
         let mut groups = Vec::new();
         let mut has_date = false;
         for name in &grouping.columns {
@@ -287,7 +296,8 @@ impl<'a> Selection<'a> {
             .collect())
     }
 
-    /// A page: the row key, then every column as text, in the order of the row keys.
+    /// A page: the row key, then every column as text, in the order of the row keys; of ready rows, the rows as they
+    /// are.
     ///
     /// `conditions` are SQL conditions over the cells (`c`) and the dimension (`d`); `:after` and `:limit` are bound
     /// by the caller. The row key is the JSON array of the grouped values, compared byte by byte.
@@ -297,6 +307,7 @@ impl<'a> Selection<'a> {
     pub fn page(&self, grouping: &Grouping, conditions: &[String]) -> Result<String, SelectionError> {
         let groups = self.groups(grouping)?;
         let outputs = self.outputs()?;
+        let is_ready = self.definition().rows().is_some();
         let texts = groups.iter().chain(&outputs).map(|(expression, _)| expression);
         let mut columns = String::new();
         for (at, expression) in texts.enumerate() {
@@ -310,13 +321,19 @@ impl<'a> Selection<'a> {
             true => String::new(),
             false => format!("where {}", conditions.join(" and ")),
         };
+        // Ready rows have keys of their own: two may be alike.
+        let (key, group_clause) = match is_ready {
+            true => ("c.row_key".to_owned(), String::new()),
+            false => (
+                format!("jsonb_build_array({})::text collate \"C\"", keys.join(", ")),
+                self.group_clause(&groups),
+            ),
+        };
         Ok(format!(
-            "select * from (select jsonb_build_array({})::text collate \"C\" as row_key{columns} from {} {filter} \
-             {}) page where cast(:after as text) is null or row_key > cast(:after as text) \
+            "select * from (select {key} as row_key{columns} from {} {filter} \
+             {group_clause}) page where cast(:after as text) is null or row_key > cast(:after as text) \
              order by row_key limit cast(:limit as integer)",
-            keys.join(", "),
             self.from_clause()?,
-            self.group_clause(&groups),
         ))
     }
 

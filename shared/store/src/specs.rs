@@ -151,8 +151,11 @@ impl Store {
             Definition::Event(_) | Definition::Source(_) | Definition::Transformer(_) => {
                 (serde_json::Value::Null, Vec::new())
             }
-            Definition::Dimension(dimension) => self.plan_dimension(dimension).await?,
-            Definition::Dataset(dataset) => self.plan_dataset(dataset).await?,
+            Definition::Dimension(dimension) => self.plan_rows(dimension).await?,
+            Definition::Dataset(dataset) => match dataset.as_dimension() {
+                Some(rows) => self.plan_rows(&rows).await?,
+                None => self.plan_dataset(dataset).await?,
+            },
         };
         let statement = Statement::new(
             "select spec.create_spec(cast(:kind as text), cast(:name as text), cast(:body as jsonb), \
@@ -172,8 +175,8 @@ impl Store {
         self.rows(bound).await.map(|_| ())
     }
 
-    /// What is kept of a dimension's table, and the statements that create it.
-    async fn plan_dimension(
+    /// What is kept of a table of rows, and the statements that create it.
+    async fn plan_rows(
         &self,
         dimension: &DimensionDefinition,
     ) -> Result<(serde_json::Value, Vec<String>), Failure> {

@@ -6,7 +6,7 @@ use millrace_core::Name;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition};
 use millrace_sql::identifier::quote;
 
-/// A dataset as it is read: its table of cells, or none where it is computed from another dataset.
+/// A dataset as it is read: its table of cells or of ready rows, or none where it is computed from another dataset.
 #[derive(Debug, Clone)]
 pub struct DatasetTable {
     table_no: Option<i64>,
@@ -18,7 +18,7 @@ pub struct DatasetTable {
     pub definition: DatasetDefinition,
 }
 
-/// A dimension's table.
+/// A dimension's table, or that of a dataset whose rows come ready.
 #[derive(Debug, Clone)]
 pub struct DimensionTable {
     table_no: i64,
@@ -27,7 +27,7 @@ pub struct DimensionTable {
 }
 
 impl DatasetTable {
-    /// The table of cells with a number, for a dataset; without one, a dataset that is computed from another.
+    /// The table of cells or rows with a number, for a dataset; without one, a dataset that is computed from another.
     #[must_use]
     pub fn new(table_no: Option<i64>, spec_version: u32, definition: &DatasetDefinition) -> Self {
         Self {
@@ -40,10 +40,17 @@ impl DatasetTable {
 
     /// The table of its cells.
     pub(crate) fn cells(&self) -> Option<String> {
-        self.table_no.map(|number| format!("stored.cells_{number}"))
+        let number = self.table_no.filter(|_| self.definition.rows().is_none());
+        number.map(|number| format!("stored.cells_{number}"))
     }
 
-    /// The statements that create the table, if it has one.
+    /// The table of its rows, where they come ready.
+    pub(crate) fn rows(&self) -> Option<DimensionTable> {
+        let (number, rows) = (self.table_no?, self.definition.as_dimension()?);
+        Some(DimensionTable::new(number, &rows))
+    }
+
+    /// The statements that create the table of cells, if it has one.
     #[must_use]
     pub fn create_statements(&self) -> Vec<String> {
         let Some(table) = self.cells() else {
@@ -119,10 +126,10 @@ impl DimensionTable {
             .iter()
             .filter_map(|name| self.column_no(name).map(|number| format!("c{number}")))
             .collect();
-        statements.push(format!(
-            "create index on {table} ({}) where is_visible",
-            key.join(", ")
-        ));
+        if !key.is_empty() {
+            let key = key.join(", ");
+            statements.push(format!("create index on {table} ({key}) where is_visible"));
+        }
         statements.extend(self.view().map(|view| format!("create {view}")));
         statements
     }

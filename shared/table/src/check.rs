@@ -44,6 +44,14 @@ pub enum CheckError {
         /// What the regular-expression compiler says.
         source: Box<regex::Error>,
     },
+    /// A field's time zone is none that is known here.
+    #[error("the time zone {time_zone} of field {field} is not known")]
+    UnknownTimeZone {
+        /// The field.
+        field: Name,
+        /// The name of the zone.
+        time_zone: String,
+    },
     /// The header names a field that the spec does not have: it was read against another spec.
     #[error("the header was read against another spec")]
     ForeignHeader,
@@ -61,6 +69,7 @@ impl CheckError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadPattern { .. } => "bad_pattern",
+            Self::UnknownTimeZone { .. } => "unknown_time_zone",
             Self::ForeignHeader => "foreign_header",
             Self::Part(_) => "part_not_written",
             Self::RowError(_) => "row_error_not_written",

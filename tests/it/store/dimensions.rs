@@ -100,7 +100,7 @@ async fn rows_are_published_once() {
     assert_eq!(bench.count("stored.dimension_1").await, "2");
     let load = bench.store.load_pending_load(file).await.unwrap().unwrap();
     assert_eq!(
-        (load.state, load.dimension.as_str()),
+        (load.state, load.target.as_str()),
         (ContributionState::Applied, "schools")
     );
 }

@@ -62,10 +62,44 @@ pub struct DimensionBatch<'a> {
     pub on_error: Option<String>,
 }
 
-/// A batch of either kind.
+/// Rows of a dataset that come ready.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetBatch<'a> {
+    /// The name of the spec.
+    #[schema(example = "reviews_by_block")]
+    pub dataset_name: String,
+    /// The rows.
+    #[serde(borrow)]
+    pub dataset: DatasetItems<'a>,
+    /// Your name for the batch, under which it can be replaced; one of ours when absent.
+    #[schema(example = "reviews-2023-01.json")]
+    pub file_name: Option<String>,
+    /// `new` (also when absent), or `replace`.
+    #[schema(example = "new")]
+    pub mode: Option<String>,
+    /// The file to replace, when known by id rather than by name.
+    pub file_id: Option<String>,
+    /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the batch. As the spec says when
+    /// absent.
+    #[schema(example = "partial")]
+    pub on_error: Option<String>,
+}
+
+/// The rows of a dataset's batch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetItems<'a> {
+    /// The rows: objects whose members are the spec's fields; what is null or absent is empty. At most 10,000.
+    #[serde(borrow)]
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<&'a RawValue>,
+}
+
+/// A batch of any kind.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    /// Dimension or event.
+    /// Dimension, event or dataset.
     pub kind: SpecKind,
     /// The name of the spec.
     pub name: String,
@@ -105,6 +139,20 @@ impl<'a> From<DimensionBatch<'a>> for Batch<'a> {
             kind: SpecKind::Dimension,
             name: batch.dimension_name,
             rows: texts(batch.dimension),
+            file_name: batch.file_name,
+            mode: batch.mode,
+            file_id: batch.file_id,
+            on_error: batch.on_error,
+        }
+    }
+}
+
+impl<'a> From<DatasetBatch<'a>> for Batch<'a> {
+    fn from(batch: DatasetBatch<'a>) -> Self {
+        Self {
+            kind: SpecKind::Dataset,
+            name: batch.dataset_name,
+            rows: texts(batch.dataset.items),
             file_name: batch.file_name,
             mode: batch.mode,
             file_id: batch.file_id,

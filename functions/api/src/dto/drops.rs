@@ -1,5 +1,6 @@
 //! Dropped objects on the wire.
 
+use millrace_app::drive::DrivenDrops;
 use millrace_core::FileId;
 use millrace_store::drops::{DropFilter, DropRecord};
 use serde::Serialize;
@@ -90,6 +91,46 @@ impl From<DropRecord> for DroppedObject {
             version: record.version,
             error: record.error.map(FileErrorDetail::from),
             created_at: record.created_at,
+        }
+    }
+}
+
+/// A dropped object that has become a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TakenObject {
+    /// Its key.
+    #[schema(example = "drops/event/event_students_attendance/attendance-2023-01.csv")]
+    pub key: String,
+    /// The file that it is.
+    #[schema(value_type = String, format = Uuid)]
+    pub file_id: FileId,
+    /// The file's version.
+    pub version: u32,
+}
+
+/// A page of refused objects that were looked at again, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DropsDriven {
+    /// Those that have become files, and are on their way.
+    pub taken: Vec<TakenObject>,
+    /// How many are refused still; the listing says why.
+    #[schema(example = 0)]
+    pub refused: usize,
+    /// Hand this back as `cursor` to look at the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+impl From<DrivenDrops> for DropsDriven {
+    fn from(driven: DrivenDrops) -> Self {
+        let taken = driven.taken.into_iter().map(|(key, file)| TakenObject {
+            key,
+            file_id: file.file_id,
+            version: file.version,
+        });
+        Self {
+            taken: taken.collect(),
+            refused: driven.refused,
+            next: driven.next.map(|drop_id| drop_id.to_string()),
         }
     }
 }

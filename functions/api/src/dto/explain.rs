@@ -105,9 +105,15 @@ pub struct MeasureDetail {
 pub struct MeasureShareDetail {
     /// How many of its rows have a value.
     pub count: u64,
-    /// Their exact sum.
+    /// Their exact sum; of days and instants, which have none, 0.
     #[schema(example = "1035")]
     pub sum: String,
+    /// Their least value, where the dataset serves a least or greatest one of the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Their greatest value, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
 }
 
 /// What a file adds to a figure.
@@ -206,11 +212,20 @@ pub fn measures(definition: &DatasetDefinition) -> Vec<MeasureDetail> {
     detail.collect()
 }
 
-impl From<FileShare> for FileShareDetail {
-    fn from(file: FileShare) -> Self {
-        let measures = file.measures.into_iter().map(|measure| MeasureShareDetail {
-            count: measure.count,
-            sum: measure.sum.to_string(),
+impl FileShareDetail {
+    /// A file's share in a figure of a dataset.
+    #[must_use]
+    pub fn new(definition: &DatasetDefinition, file: FileShare) -> Self {
+        let types = definition.measures.iter().map(|measure| measure.field_type);
+        let measures = file.measures.into_iter().zip(types);
+        let measures = measures.map(|(measure, field_type)| {
+            let (min, max) = measure.bounds_as(field_type).unzip();
+            MeasureShareDetail {
+                count: measure.count,
+                sum: measure.sum.to_string(),
+                min,
+                max,
+            }
         });
         Self {
             file_id: file.share.file.file_id,

@@ -23,7 +23,7 @@ pub struct FileStatusQuery {
     /// The provider's name for it.
     #[param(example = "attendance-2023-01.csv")]
     pub filename: String,
-    /// `dimension` or `event`.
+    /// `dimension`, `event` or `dataset`.
     #[param(value_type = String, example = "event")]
     pub ingestion_type: SpecKind,
     /// The name of its spec.
@@ -45,7 +45,7 @@ impl ReadQuery for FileStatusQuery {
         Ok(Self {
             filename: members.required("filename")?,
             ingestion_type: kind
-                .ok_or_else(|| bad_member("ingestion_type", "has to be dimension or event"))?,
+                .ok_or_else(|| bad_member("ingestion_type", "has to be dimension, event or dataset"))?,
             ingestion_name: Name::parse(&name)
                 .map_err(|error| bad_member("ingestion_name", error.to_string()))?,
             limit: members.limit_of_at_most(MAX_VERSIONS)?,
@@ -131,7 +131,7 @@ pub struct StatusAsked {
     /// The provider's name for the file.
     #[schema(example = "attendance-2023-01.csv")]
     pub file_name: String,
-    /// `dimension` or `event`.
+    /// `dimension`, `event` or `dataset`.
     #[schema(example = "event")]
     pub ingestion_type: String,
     /// The name of its spec.
@@ -151,7 +151,7 @@ impl StatusAsked {
         let mut broken: Vec<(&str, &str, String)> = Vec::new();
         let kind = SpecKind::parse(&self.ingestion_type).filter(|kind| kind.takes_files());
         if kind.is_none() {
-            let message = "has to be dimension or event".to_owned();
+            let message = "has to be dimension, event or dataset".to_owned();
             broken.push(("/ingestion_type", "wrong_value", message));
         }
         if let Err(error) = Name::parse(&self.ingestion_name) {

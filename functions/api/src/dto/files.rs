@@ -28,7 +28,7 @@ pub struct FileDetail {
     pub file_id: FileId,
     /// Its version.
     pub version: u32,
-    /// `dimension` or `event`.
+    /// `dimension`, `event` or `dataset`.
     #[schema(value_type = String, example = "event")]
     pub ingestion_type: SpecKind,
     /// The name of its spec.
@@ -171,7 +171,7 @@ pub struct FilePage {
 #[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FileQuery {
-    /// Only those of a kind: `dimension` or `event`.
+    /// Only those of a kind: `dimension`, `event` or `dataset`.
     #[param(value_type = Option<String>)]
     pub ingestion_type: Option<SpecKind>,
     /// Only those of a spec.
@@ -214,7 +214,8 @@ impl ReadQuery for FileQuery {
     fn read(members: &mut QueryMembers) -> Result<Self, Problem> {
         let kind = members.optional("ingestion_type")?;
         let kind = kind.map(|text| {
-            SpecKind::parse(&text).ok_or_else(|| bad_member("ingestion_type", "has to be dimension or event"))
+            SpecKind::parse(&text)
+                .ok_or_else(|| bad_member("ingestion_type", "has to be dimension, event or dataset"))
         });
         let status = match members.optional("status")?.as_deref() {
             None => None,

@@ -86,7 +86,7 @@ pub struct KpiItem {
     pub version: u32,
     /// What its figures mean; null where its spec does not say.
     pub catalogue: Option<CatalogueEntry>,
-    /// The columns that it can be grouped and filtered by.
+    /// The columns that it can be grouped and filtered by; where its rows come ready, all of them, to filter by.
     pub groups: Vec<Column>,
     /// The figures that it serves.
     pub outputs: Vec<Column>,

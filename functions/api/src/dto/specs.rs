@@ -130,7 +130,9 @@ fn describe(definition: &Definition) -> Description {
                 .iter()
                 .map(|output| output.name.to_string())
                 .collect();
-            (SpecKind::Dataset, &dataset.name, None, Some(outputs))
+            let key = dataset.rows().filter(|rows| !rows.key.is_empty());
+            let key = key.map(|rows| rows.key.iter().map(ToString::to_string).collect());
+            (SpecKind::Dataset, &dataset.name, key, Some(outputs))
         }
     };
     Description {

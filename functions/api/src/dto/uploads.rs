@@ -22,7 +22,7 @@ use crate::problem::{Problem, rules_are_broken};
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UploadAsked {
-    /// `dimension` or `event`.
+    /// `dimension`, `event` or `dataset`.
     #[schema(example = "event")]
     pub ingestion_type: String,
     /// The name of the spec.
@@ -46,7 +46,7 @@ pub struct UploadAsked {
 /// A file that is asked for or sent, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadOrder {
-    /// Dimension or event.
+    /// Dimension, event or dataset.
     pub kind: SpecKind,
     /// The spec's name.
     pub name: Name,
@@ -132,6 +132,7 @@ pub fn batch_order(batch: &Batch<'_>, generated: &str) -> Result<UploadOrder, Pr
         prefix: "",
         name_member: match batch.kind {
             SpecKind::Dimension => "dimension_name",
+            SpecKind::Dataset => "dataset_name",
             _ => "event_name",
         },
         file_name_member: "file_name",
@@ -148,12 +149,8 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     let mut broken: Vec<(&str, &str, String)> = Vec::new();
     let kind = SpecKind::parse(texts.kind).filter(|kind| kind.takes_files());
     if kind.is_none() {
-        let code = if texts.kind == "dataset" {
-            "not_supported_yet"
-        } else {
-            "wrong_value"
-        };
-        broken.push(("ingestion_type", code, "has to be dimension or event".to_owned()));
+        let message = "has to be dimension, event or dataset".to_owned();
+        broken.push(("ingestion_type", "wrong_value", message));
     }
     let name = Name::parse(texts.name)
         .map_err(|error| broken.push((texts.name_member, "bad_name", error.to_string())));

@@ -8,17 +8,18 @@ use http::StatusCode;
 use millrace_app::batch::check_batch;
 use millrace_app::format::load_format;
 use millrace_app::upload::{new_file_id, put_upload};
+use millrace_core::definition::SpecKind;
 use millrace_core::facts::ContentFormat;
 use millrace_core::principal::Principal;
 
 use crate::auth::Caller;
 use crate::deps::Deps;
-use crate::dto::batches::{Batch, BatchAccepted, DimensionBatch, EventBatch};
+use crate::dto::batches::{Batch, BatchAccepted, DatasetBatch, DimensionBatch, EventBatch};
 use crate::dto::uploads::batch_order;
 use crate::extract::IdempotencyKey;
 use crate::extract::json_body::BatchBody;
 use crate::problem::{Answer, Problem};
-use crate::routes::uploads::{register, request_hash, unknown_spec};
+use crate::routes::uploads::{computed_dataset, register, request_hash, unknown_spec};
 
 /// The most rows of a batch; the document says the same.
 const MAX_ROWS: usize = 10_000;
@@ -77,6 +78,29 @@ pub(crate) async fn send_dimension(
     .await
 }
 
+/// Takes rows of a dataset that come ready.
+///
+/// They are checked at once, by the rules of the dataset's files, and validated again as every file is. Record numbers are
+/// places in the array, from 1. The same rows once more change nothing.
+#[utoipa::path(post, path = "/ingestion/dataset", operation_id = "send_dataset", tag = "ingestion",
+    request_body(content = DatasetBatch<'static>, example = json!({"dataset_name": "reviews_by_block", "dataset": {
+        "items": [{"date": "2023-01-08", "cluster_id": 101, "meeting_conducted": "yes"}]}})),
+    responses((status = 202, description = "Stored; its way through is followed by its id.", body = BatchAccepted,
+        example = json!({"file_id": "01859000-0000-7000-8000-000000000000", "version": 1,
+        "ingestion_name": "reviews_by_block", "file_name": "batch-01859000-0000-7000-8000-000000000001.json",
+        "mode": "new", "status": "Upload_in_progress", "valid_record_count": 1, "invalid_record_count": 0,
+        "row_errors": []}))))]
+pub(crate) async fn send_dataset(
+    State(deps): State<Arc<Deps>>,
+    Caller(caller): Caller,
+    key: IdempotencyKey,
+    body: BatchBody,
+) -> Answer<(StatusCode, Json<BatchAccepted>)> {
+    let batch = Batch::from(body.decode::<DatasetBatch<'_>>()?);
+    let hash = request_hash("send_dataset", &body.0);
+    take(&deps, &caller, &key, &hash, batch).await
+}
+
 async fn take(
     deps: &Deps,
     caller: &Principal,
@@ -89,7 +113,18 @@ async fn take(
     let mut order = batch_order(&batch, &generated)?;
     order.handling.content_format = ContentFormat::JsonRows;
     let format = load_format(&deps.store, order.kind, order.name.as_str(), None).await?;
-    let format = format.ok_or_else(|| unknown_spec(&format!("/{}_name", order.kind.as_str())))?;
+    let Some(format) = format else {
+        let pointer = format!("/{}_name", order.kind.as_str());
+        let is_there = deps
+            .store
+            .load_spec(order.kind, order.name.as_str())
+            .await?
+            .is_some();
+        return Err(match is_there {
+            true => computed_dataset(&pointer),
+            false => unknown_spec(&pointer),
+        });
+    };
     let checked = check_batch(batch.rows, format.as_file_format(), MOST_REJECTED)?;
     let version = register(deps, caller, &order, key, request_sha256).await?;
     put_upload(deps.landing.as_ref(), &version, checked.object).await?;
@@ -98,7 +133,11 @@ async fn take(
 }
 
 fn check_size(batch: &Batch<'_>) -> Answer<()> {
-    let (rows, pointer) = (batch.rows.len(), format!("/{}", batch.kind.as_str()));
+    let rows = batch.rows.len();
+    let pointer = match batch.kind {
+        SpecKind::Dataset => "/dataset/items".to_owned(),
+        kind => format!("/{}", kind.as_str()),
+    };
     if rows == 0 {
         let message = "a batch has at least one row";
         return Err(Problem::invalid("invalid_upload", message).at(pointer, "empty", message));

@@ -13,8 +13,8 @@ use millrace_store::selection::Grouping;
 use crate::deps::Deps;
 use crate::dto::answer::{RowPage, decode_cursor, row_page};
 use crate::dto::explain::{
-    ExplainQuery, Explanation, FileParameter, KeyParameter, LinePage, LinesQuery, formulas, line_page,
-    measures,
+    ExplainQuery, Explanation, FileParameter, FileShareDetail, KeyParameter, LinePage, LinesQuery, formulas,
+    line_page, measures,
 };
 use crate::dto::kpi::KpiParameters;
 use crate::extract::query::bad_member;
@@ -65,6 +65,7 @@ pub(crate) async fn explain(
         filter: (!definition.filter.is_empty()).then(|| filter_words(&definition.filter)),
         computed_from: match &definition.feed {
             Feed::Event(name) | Feed::Dataset(name) => name.to_string(),
+            Feed::Rows(_) => definition.name.to_string(),
         },
         cells: None,
         files: Vec::new(),
@@ -86,7 +87,8 @@ pub(crate) async fn explain(
     );
     let shares = shares.await.map_err(problem)?;
     explanation.cells = Some(shares.cells as u64);
-    explanation.files = shares.files.into_iter().map(Into::into).collect();
+    let files = shares.files.into_iter();
+    explanation.files = files.map(|file| FileShareDetail::new(definition, file)).collect();
     explanation.next = shares.next.map(|file| file.to_string());
     Ok(Json(explanation))
 }
@@ -133,6 +135,10 @@ fn of<'a>(found: &'a Found, query: &'a KpiQuery) -> Asked<'a> {
 
 /// The figure that is asked for.
 fn figure(found: &Found, query: ExplainQuery) -> Answer<KpiQuery> {
+    if found.cells.definition.rows().is_some() {
+        let detail = "the rows of the dataset come ready: nothing is computed that could be explained";
+        return Err(Problem::invalid("ready_rows", detail));
+    }
     check_filters(found, &query.question.filter)?;
     let asked = KpiParameters {
         cursor: None,

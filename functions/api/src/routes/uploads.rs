@@ -90,7 +90,7 @@ pub(crate) struct CsvFormBody {
     /// The file, with its name.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// `dimension` or `event`.
+    /// `dimension`, `event` or `dataset`.
     ingestion_type: String,
     /// The name of the spec.
     ingestion_name: String,
@@ -190,8 +190,15 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             let detail = "the spec is retired: it takes no files any more";
             Err(Problem::conflict("spec_retired", detail))
         }
+        BeginVersion::Computed => Err(computed_dataset("/ingestion_name")),
         BeginVersion::KeyReused => Err(Problem::idempotency_key_reused()),
     }
+}
+
+/// 422: the name at a pointer is that of a dataset which takes no files.
+pub(crate) fn computed_dataset(pointer: &str) -> Problem {
+    let message = "the dataset is computed and takes no rows: send them to what it is computed from";
+    Problem::invalid("dataset_computed", message).at(pointer, "dataset_computed", message)
 }
 
 /// 422: the name at a pointer is no spec's.

@@ -15,6 +15,10 @@ fn definition(kind: &str, csv: &Value) -> Value {
     ]);
     match kind {
         "dimension" => json!({"name": "schools", "fields": fields, "key": ["school"], "csv": csv}),
+        "dataset" => {
+            json!({"name": "reviews", "rows": {"fields": fields, "csv": csv}, "keys": [], "measures": [],
+            "outputs": [], "join": null, "group_by": ["school", "marked"]})
+        }
         _ => json!({"name": "visits", "fields": fields, "csv": csv}),
     }
 }
@@ -38,7 +42,7 @@ fn api_with(outcome: &'static str, csv: Value) -> Api {
             return nothing();
         }
         match bound("name").as_str() {
-            "visits" | "schools" => one(&definition(&bound("kind"), &csv)),
+            "visits" | "schools" | "reviews" => one(&definition(&bound("kind"), &csv)),
             _ => Ok(Rows::default()),
         }
     })
@@ -107,6 +111,72 @@ async fn a_dimensions_rows_are_taken_likewise_under_the_callers_name() {
         "row_errors": []});
     assert_eq!(read.body, expected);
     assert_eq!(api.bound("on_error"), [SqlValue::from("reject_all")]);
+}
+
+#[tokio::test]
+async fn a_datasets_ready_rows_are_taken_likewise() {
+    let body = |items: Value| json!({"dataset_name": "reviews", "dataset": {"items": items}});
+    let read = plain()
+        .post(
+            "/ingestion/dataset",
+            &body(json!([{"school": "a"}, {"marked": 1}])),
+        )
+        .await;
+    assert_eq!(read.status, StatusCode::ACCEPTED, "{}", read.body);
+    assert_eq!(
+        (
+            &read.body["ingestion_name"],
+            &read.body["valid_record_count"],
+            &read.body["invalid_record_count"]
+        ),
+        (&json!("reviews"), &json!(1), &json!(1))
+    );
+    let empty = plain().post("/ingestion/dataset", &body(json!([]))).await;
+    assert_eq!(
+        (empty.status, empty.errors()),
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            vec![("/dataset/items", "empty")]
+        )
+    );
+    let flat = json!({"dataset_name": "reviews", "dataset": [{"school": "a"}]});
+    let flat = plain().post("/ingestion/dataset", &flat).await;
+    assert_eq!(
+        (flat.status, flat.code()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body")
+    );
+    let unknown = json!({"dataset_name": "nothing", "dataset": {"items": [{}]}});
+    let unknown = plain().post("/ingestion/dataset", &unknown).await;
+    assert_eq!(
+        (unknown.code(), unknown.errors()),
+        ("unknown_spec", vec![("/dataset_name", "unknown_spec")])
+    );
+}
+
+#[tokio::test]
+async fn a_dataset_that_is_computed_takes_no_rows() {
+    let api = api(
+        |statement: &Statement| match statement.text.contains("'created_by'") {
+            true => one(
+                &json!({"kind": "dataset", "name": "d", "version": 1, "body": {}, "created_by": "x",
+            "created_at": "2023-01-08T00:00:00Z"}),
+            ),
+            false => nothing(),
+        },
+    );
+    let body = json!({"dataset_name": "d", "dataset": {"items": [{}]}});
+    let read = api.post("/ingestion/dataset", &body).await;
+    assert_eq!(
+        (read.status, read.code()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "dataset_computed")
+    );
+    let computed = api_with("computed", json!({}));
+    let asked = json!({"ingestion_type": "dataset", "ingestion_name": "d", "file_name": "a.csv"});
+    let read = computed.post("/ingestion/uploads", &asked).await;
+    assert_eq!(
+        (read.code(), read.errors()),
+        ("dataset_computed", vec![("/ingestion_name", "dataset_computed")])
+    );
 }
 
 #[tokio::test]

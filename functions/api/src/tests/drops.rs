@@ -1,8 +1,11 @@
 use http::StatusCode;
-use millrace_store::Value as SqlValue;
-use serde_json::json;
+use millrace_core::message::Queue;
+use millrace_store::{Rows, Statement, Value as SqlValue};
+use serde_json::{Value, json};
 
 use super::support::{api, api_without_database, json as one};
+
+const FILE: &str = "01859000-0000-7000-8000-000000000000";
 
 #[tokio::test]
 async fn dropped_objects_are_listed_with_what_became_of_them() {
@@ -28,6 +31,39 @@ async fn dropped_objects_are_listed_with_what_became_of_them() {
     }
     let all = api.get("/ingestion/drops").await;
     assert_eq!((all.status, &all.body["next"]), (StatusCode::OK, &json!(null)));
+}
+
+#[tokio::test]
+async fn refused_objects_are_looked_at_again_and_taken_where_they_can_be() {
+    let refused = |id: i64, key: &str| {
+        json!({"drop_id": id, "object_key": key, "write_id": "w", "object_version": "v", "object_etag": null,
+            "place": "00", "size_bytes": 5})
+    };
+    let api = api(move |statement: &Statement| {
+        if statement.text.contains("d.state = 'refused'") {
+            let page = [refused(9, "drops/event/visits/a.csv"), refused(8, "drops/a.csv")];
+            let rows = page.iter().map(|row| vec![SqlValue::Text(row.to_string())]);
+            return Ok(Rows { rows: rows.collect() });
+        }
+        let is_good = statement
+            .parameters
+            .iter()
+            .any(|(name, value)| name == "error" && *value == SqlValue::Null);
+        match is_good {
+            true => one(&json!({"outcome": "taken", "files": [{"file_id": FILE, "version": 2}]})),
+            false => one(&json!({"outcome": "refused"})),
+        }
+    });
+    let read = api.post("/ingestion/drops/drive", &json!(null)).await;
+    assert_eq!(read.status, StatusCode::ACCEPTED, "{}", read.body);
+    let expected = json!({"taken": [{"key": "drops/event/visits/a.csv", "file_id": FILE, "version": 2}],
+        "refused": 1, "next": null});
+    assert_eq!(read.body, expected);
+    assert_eq!(api.bound("write_id"), [SqlValue::from("w"), SqlValue::from("w")]);
+    let messages = api.messages.lock().unwrap().clone();
+    let sent = json!({"v": 1, "kind": "ingest_file", "file_id": FILE, "version": 2});
+    assert_eq!((messages.len(), messages[0].0), (1, Queue::Ingest));
+    assert_eq!(serde_json::from_str::<Value>(&messages[0].1).unwrap(), sent);
 }
 
 #[tokio::test]

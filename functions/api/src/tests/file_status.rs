@@ -66,7 +66,7 @@ async fn a_file_that_is_not_there_and_a_query_that_is_none_are_told() {
     let api = api_without_database();
     for (from, to, member) in [
         ("filename=a.csv", "filename=", "filename"),
-        ("ingestion_type=event", "ingestion_type=dataset", "ingestion_type"),
+        ("ingestion_type=event", "ingestion_type=source", "ingestion_type"),
         ("ingestion_name=event_x", "ingestion_name=a%20b", "ingestion_name"),
         ("&ingestion_name=event_x", "", "ingestion_name"),
     ] {
@@ -163,7 +163,7 @@ async fn words_that_are_no_status_and_datasets_that_are_not_fed_are_refused() {
         );
     }
     let body =
-        json!({"file_name": "a.csv", "ingestion_type": "dataset", "ingestion_name": "a b", "status": "x"});
+        json!({"file_name": "a.csv", "ingestion_type": "source", "ingestion_name": "a b", "status": "x"});
     let request = request("PUT", "/ingestion/file-status").header("content-type", "application/json");
     let read = api
         .send(request.body(Body::from(body.to_string())).unwrap())

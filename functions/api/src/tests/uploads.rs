@@ -94,7 +94,7 @@ async fn what_cannot_be_begun_says_why() {
 #[tokio::test]
 async fn every_broken_rule_of_an_order_has_its_pointer() {
     let api = api_without_database();
-    let bad = json!({"ingestion_type": "dataset", "ingestion_name": "a b", "file_name": "../a.csv", "mode": "delete",
+    let bad = json!({"ingestion_type": "source", "ingestion_name": "a b", "file_name": "../a.csv", "mode": "delete",
         "file_id": "x"});
     let read = api.post("/ingestion/uploads", &bad).await;
     assert_eq!(
@@ -102,7 +102,7 @@ async fn every_broken_rule_of_an_order_has_its_pointer() {
         (StatusCode::UNPROCESSABLE_ENTITY, "invalid_upload")
     );
     let expected = [
-        ("/ingestion_type", "not_supported_yet"),
+        ("/ingestion_type", "wrong_value"),
         ("/ingestion_name", "bad_name"),
         ("/file_name", "bad_file_name"),
         ("/mode", "wrong_value"),

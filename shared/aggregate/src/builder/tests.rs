@@ -4,12 +4,15 @@ use millrace_core::row_error::Rule;
 use millrace_table::block::{Column, PartSchema};
 use millrace_table::part::{PartReader, PartWriter};
 
+use proptest::prelude::*;
+
 use super::{PartialBuilder, PartialError};
-use crate::partial::Partial;
+use crate::format::{decode, encode};
+use crate::partial::{Partial, bound_text};
 use crate::plan::AggregationPlan;
 use crate::sample::{
-    FEES_FIELDS, Row, block, block_of, column, dataset, decimal_column, fees_plan, integer_column, key,
-    measure, name, partial, schema, text_column,
+    FEES_FIELDS, Row, any_rows, block, block_of, column, dataset, decimal_column, fees_plan, integer_column,
+    key, measure, name, partial, schema, text_column,
 };
 
 fn plan(key_type: FieldType, measure_type: FieldType) -> AggregationPlan {
@@ -252,4 +255,87 @@ fn a_part_read_by_the_plans_columns_gives_the_same_partial() {
         builder.add_block(&block).unwrap();
     }
     assert_eq!(builder.finish().unwrap(), partial(&rows, 13));
+}
+
+proptest! {
+    #[test]
+    fn days_have_bounds_and_no_sum(rows in any_rows(), block_rows in 1..5_usize) {
+        let dataset = dataset(
+            vec![key("school", FieldType::Text)],
+            vec![measure("day", FieldType::Date, true), measure("day", FieldType::Date, false)],
+        );
+        let plan = AggregationPlan::new(&dataset, &schema(&FEES_FIELDS)).unwrap();
+        let mut builder = PartialBuilder::new(plan);
+        for rows in rows.chunks(block_rows) {
+            builder.add_block(&block(rows)).unwrap();
+        }
+        let partial = builder.finish().unwrap();
+        prop_assert_eq!(&decode(&encode(&partial).unwrap()).unwrap(), &partial);
+        for entry in partial.entries() {
+            let school = entry.key.parts().unwrap().remove(0);
+            let of_school = rows.iter().filter(|row| row.school == school);
+            let days: Vec<i64> = of_school.filter_map(|row| row.day).map(|day| 19_358 + i64::from(day)).collect();
+            let [kept, counted] = &entry.measures[..] else { panic!("two measures") };
+            prop_assert_eq!((kept.count, counted.count), (days.len() as u64, days.len() as u64));
+            prop_assert_eq!((kept.sum, counted.sum), (Decimal::ZERO, Decimal::ZERO));
+            let bounds = kept.bounds.as_deref().map(|bounds| (bounds.min, bounds.max));
+            let expected = days.iter().min().zip(days.iter().max());
+            prop_assert_eq!(bounds, expected.map(|(min, max)| (Decimal::from(*min), Decimal::from(*max))));
+            prop_assert!(counted.bounds.is_none());
+        }
+    }
+}
+
+#[test]
+fn bounds_are_written_as_values_of_their_type() {
+    let written = |number: i64, field_type| bound_text(number.into(), field_type);
+    assert_eq!(written(19_365, FieldType::Date).as_deref(), Some("2023-01-08"));
+    assert_eq!(
+        written(1_673_136_000_500_000, FieldType::Timestamp).as_deref(),
+        Some("2023-01-08T00:00:00.500000Z")
+    );
+    assert_eq!(written(-7, FieldType::Integer).as_deref(), Some("-7"));
+    assert_eq!(written(7, FieldType::Text), None);
+    assert_eq!(written(i64::MAX, FieldType::Date), None);
+}
+
+#[test]
+fn a_key_that_is_too_long_as_a_whole_names_its_longest_part() {
+    let dataset = dataset(
+        vec![
+            key("a", FieldType::Text),
+            key("b", FieldType::Text),
+            key("n", FieldType::Integer),
+        ],
+        vec![measure("n", FieldType::Integer, false)],
+    );
+    let fields = [
+        ("a", FieldType::Text),
+        ("b", FieldType::Text),
+        ("n", FieldType::Integer),
+    ];
+    let refused_by = |a: usize, b: usize| {
+        let mut builder = PartialBuilder::new(AggregationPlan::new(&dataset, &schema(&fields)).unwrap());
+        let (a, b) = ("a".repeat(a), "b".repeat(b));
+        let block = block_of(vec![
+            text_column(&[Some("x"), Some(a.as_str())]),
+            text_column(&[Some("y"), Some(b.as_str())]),
+            integer_column(&[Some(1), Some(2)]),
+        ]);
+        refused(builder.add_block(&block))
+    };
+    let line = Some(3);
+    assert_eq!(
+        refused_by(1_000, 1_100),
+        (Rule::TooLong, Some("b".to_owned()), line)
+    );
+    assert_eq!(
+        refused_by(1_100, 1_000),
+        (Rule::TooLong, Some("a".to_owned()), line)
+    );
+    assert_eq!(
+        refused_by(1_050, 1_050),
+        (Rule::TooLong, Some("a".to_owned()), line)
+    );
+    assert_eq!(refused_by(10, 3_000), (Rule::TooLong, Some("b".to_owned()), line));
 }

@@ -1,4 +1,4 @@
-//! Instants as RFC 3339 writes them; without an offset they are UTC.
+//! Instants as RFC 3339 writes them; without an offset they are UTC, unless a zone is declared.
 //!
 //! Read here and not by a calendar library, since those take more forms than the RFC has (annotations, week dates,
 //! basic format), and a form once taken can never be refused again.
@@ -10,6 +10,12 @@ use super::two_digits;
 /// `z`, `±hh:mm` or nothing. Returns microseconds since 1970-01-01T00:00:00Z. There is no second 60.
 #[must_use]
 pub fn timestamp(cell: &[u8]) -> Option<i64> {
+    let (local, offset_minutes) = parts(cell)?;
+    in_range(local - i64::from(offset_minutes.unwrap_or(0)) * 60_000_000)
+}
+
+/// Microseconds from 1970-01-01T00:00:00 on the clock that shows the time, and its offset in minutes where it is written.
+pub(super) fn parts(cell: &[u8]) -> Option<(i64, Option<i32>)> {
     let (date, rest) = cell.split_first_chunk::<10>()?;
     let days = super::date(date, crate::field::DateFormat::YearMonthDay)?;
     let [b'T' | b't' | b' ', rest @ ..] = rest else {
@@ -24,8 +30,11 @@ pub fn timestamp(cell: &[u8]) -> Option<i64> {
     let (fraction, rest) = fraction(rest)?;
     let offset_minutes = offset(rest)?;
     let day_seconds = i64::from(hour * 3600 + minute * 60 + second);
-    let seconds = i64::from(days) * 86_400 + day_seconds - i64::from(offset_minutes) * 60;
-    let micros = seconds * 1_000_000 + fraction;
+    let seconds = i64::from(days) * 86_400 + day_seconds;
+    Some((seconds * 1_000_000 + fraction, offset_minutes))
+}
+
+pub(super) fn in_range(micros: i64) -> Option<i64> {
     // An offset must not carry the instant out of the years that a date has.
     let (first, last) = (days_since_1970(1, 1, 1)?, days_since_1970(9999, 12, 31)?);
     let range = i64::from(first) * 86_400_000_000..(i64::from(last) + 1) * 86_400_000_000;
@@ -51,14 +60,16 @@ fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
     Some((micros, rest))
 }
 
-fn offset(rest: &[u8]) -> Option<i32> {
+/// None inside: there is none.
+fn offset(rest: &[u8]) -> Option<Option<i32>> {
     match *rest {
-        [] | [b'Z' | b'z'] => Some(0),
+        [] => Some(None),
+        [b'Z' | b'z'] => Some(Some(0)),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let hours = two_digits([h1, h2]).filter(|hours| *hours < 24)?;
             let minutes = two_digits([m1, m2]).filter(|minutes| *minutes < 60)?;
             let minutes = hours * 60 + minutes;
-            Some(if sign == b'-' { -minutes } else { minutes })
+            Some(Some(if sign == b'-' { -minutes } else { minutes }))
         }
         _ => None,
     }

@@ -2,10 +2,10 @@
 
 use millrace_core::Name;
 use millrace_core::catalogue::KpiCatalogue;
-use millrace_core::definition::{DatasetDefinition, Feed, KeyField, Measure};
+use millrace_core::definition::{DatasetDefinition, DimensionDefinition, Feed, KeyField, Measure, ReadyRows};
 use serde_json::Value;
 
-use super::{Difference, Differences, Meaning, names};
+use super::{Difference, Differences, Meaning, compare_rows, names, stored_dimension};
 use crate::pointer::Pointer;
 
 /// Where the parts of a dataset stand in its body.
@@ -26,11 +26,17 @@ fn served(name: &Name) -> Pointer {
 /// What differs between two versions of a dataset.
 #[must_use]
 pub fn compare_datasets(from: &DatasetDefinition, to: &DatasetDefinition) -> Vec<Difference> {
+    let (from_catalogue, to_catalogue) = (from.catalogue.as_deref(), to.catalogue.as_deref());
     let mut found = Differences::default();
+    if let (Some(from), Some(to)) = (from.as_dimension(), to.as_dimension()) {
+        compare_rows(&from, &to, &set(&["items", "items"]), &mut found);
+        compare_catalogue(from_catalogue, to_catalogue, &mut found);
+        return found.0;
+    }
     compare_feed(from, to, &mut found);
     compare_cells(from, to, &mut found);
     compare_outputs(from, to, &mut found);
-    compare_catalogue(from.catalogue.as_deref(), to.catalogue.as_deref(), &mut found);
+    compare_catalogue(from_catalogue, to_catalogue, &mut found);
     found.0
 }
 
@@ -38,6 +44,15 @@ pub fn compare_datasets(from: &DatasetDefinition, to: &DatasetDefinition) -> Vec
 /// body has them.
 #[must_use]
 pub fn stored_dataset(from: &DatasetDefinition, mut to: DatasetDefinition) -> DatasetDefinition {
+    if let (Some(from), Some(rows)) = (from.as_dimension(), to.as_dimension()) {
+        let DimensionDefinition {
+            name,
+            fields,
+            key,
+            csv,
+        } = stored_dimension(&from, rows);
+        return DatasetDefinition::of_rows(name, ReadyRows { fields, key, csv }, to.catalogue);
+    }
     let place = |name: &Name| from.outputs.iter().position(|output| output.name == *name);
     to.outputs
         .sort_by_key(|output| place(&output.name).unwrap_or(usize::MAX));
@@ -49,9 +64,11 @@ fn compare_feed(from: &DatasetDefinition, to: &DatasetDefinition, found: &mut Di
         let name = |feed: &Feed| match feed {
             Feed::Event(event) => format!("the event {event}"),
             Feed::Dataset(dataset) => format!("the dataset {dataset}"),
+            Feed::Rows(_) => "nothing, with rows that come ready".to_owned(),
         };
         let at = match to.feed {
             Feed::Event(_) => Pointer::of(&["event_name"]),
+            Feed::Rows(_) => set(&["items"]),
             Feed::Dataset(_) => aggregate(&["columns", "items", "properties", "table"]),
         };
         let message = format!(

@@ -79,6 +79,7 @@ impl Compared<'_> {
         let formats = [
             ("header", from.header == to.header),
             ("dateFormat", from.date_format == to.date_format),
+            ("timeZone", from.time_zone == to.time_zone),
             ("groupMark", group_mark(from) == group_mark(to)),
             ("decimalMark", decimal_mark(from) == decimal_mark(to)),
         ];

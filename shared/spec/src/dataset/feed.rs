@@ -16,10 +16,14 @@ pub const MAX_LISTED_EVENTS: usize = 20;
 /// A feed and its columns.
 pub(super) struct FeedColumns {
     pub(super) feed: Feed,
+    /// What the columns are of: the event, the dataset or the transformer.
+    name: Name,
     pub(super) transformer: Option<Name>,
     pub(super) steps: Vec<Step>,
     groups: Vec<(Name, FieldType)>,
     outputs: Vec<(Name, FieldType)>,
+    /// Whether what is fed in was grouped before: the groups of a dataset that is computed.
+    is_grouped: bool,
 }
 
 impl FeedColumns {
@@ -27,45 +31,54 @@ impl FeedColumns {
         let fields = event.fields.iter();
         Self {
             feed: Feed::Event(event.name.clone()),
+            name: event.name.clone(),
             transformer: None,
             steps: Vec::new(),
             groups: fields
                 .map(|field| (field.name.clone(), field.field_type))
                 .collect(),
             outputs: Vec::new(),
+            is_grouped: false,
         }
     }
 
     fn of_transformer(transformer: &TransformerDefinition) -> Self {
         Self {
             feed: Feed::Event(transformer.event.clone()),
+            name: transformer.name.clone(),
             transformer: Some(transformer.name.clone()),
             steps: transformer.steps.clone(),
             groups: transformer.columns.clone(),
             outputs: Vec::new(),
+            is_grouped: false,
         }
     }
 
     fn of_dataset(dataset: &DatasetDefinition, catalogue: &Catalogue) -> Self {
         Self {
             feed: Feed::Dataset(dataset.name.clone()),
+            name: dataset.name.clone(),
             transformer: None,
             steps: Vec::new(),
             groups: groups(dataset, catalogue),
             outputs: outputs(dataset),
+            is_grouped: dataset.rows().is_none(),
         }
     }
 
     /// Its name.
     pub(super) fn name(&self) -> &Name {
-        match (&self.transformer, &self.feed) {
-            (Some(name), _) | (None, Feed::Event(name) | Feed::Dataset(name)) => name,
-        }
+        &self.name
     }
 
     /// Whether it is a dataset.
     pub(super) fn is_dataset(&self) -> bool {
         matches!(self.feed, Feed::Dataset(_))
+    }
+
+    /// Whether its rows are groups already.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.is_grouped
     }
 
     /// The columns that can be grouped by: the event's fields, or what the dataset is grouped by.
@@ -90,9 +103,10 @@ impl FeedColumns {
             let column = quoted(column);
             return format!("the rows of the transformer {transformer} have no column {column}");
         }
-        match &self.feed {
-            Feed::Event(event) => format!("the event {event} has no field {}", quoted(column)),
-            Feed::Dataset(dataset) => format!("the dataset {dataset} has no column {}", quoted(column)),
+        let (name, column) = (&self.name, quoted(column));
+        match self.is_dataset() {
+            true => format!("the dataset {name} has no column {column}"),
+            false => format!("the event {name} has no field {column}"),
         }
     }
 }

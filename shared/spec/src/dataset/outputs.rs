@@ -126,8 +126,10 @@ fn read_measures(
     problems: &mut Problems,
 ) -> Vec<Measure> {
     let is_borrowed = |name: &str| borrowed.is_some_and(|borrowed| borrowed.column.as_str() == name);
-    let is_added = |function: &Listed<'_>| !matches!(function.name, "count" | DISTINCT_COUNT);
-    let needs_numbers = parts.functions.iter().any(is_added);
+    let is_counted = |function: &Listed<'_>| matches!(function.name, "count" | DISTINCT_COUNT);
+    let is_ordered = |function: &Listed<'_>| is_counted(function) || matches!(function.name, "min" | "max");
+    let only_counts = parts.functions.iter().all(is_counted);
+    let has_order = parts.functions.iter().any(is_ordered);
     let mut measures = Vec::with_capacity(parts.aggregated.len());
     for column in &parts.aggregated {
         let Some((name, field_type)) = feed.column(column.name) else {
@@ -137,7 +139,12 @@ fn read_measures(
             problems.add(&column.at, "unknown_column", feed.has_none(column.name));
             continue;
         };
-        if needs_numbers && !field_type.is_numeric() {
+        let fits = match field_type {
+            FieldType::Integer | FieldType::Decimal => true,
+            FieldType::Date | FieldType::Timestamp => has_order,
+            FieldType::Text | FieldType::Boolean => only_counts,
+        };
+        if !fits {
             let message = format!("{name} of {} is not a number", feed.name());
             problems.add(&column.at, "not_numeric", message);
             continue;
@@ -155,8 +162,11 @@ fn read_measures(
 fn simple_outputs(parts: &Parts<'_>, measures: &[Measure]) -> Possible {
     let mut outputs = Possible::new();
     for (measure, declared) in measures.iter().enumerate() {
+        let is_numeric = declared.field_type.is_numeric();
         for function in &parts.functions {
             let formula = match function.name {
+                // Of a day or an instant there is no sum.
+                "sum" | "avg" if !is_numeric => continue,
                 "sum" => Formula::Sum { measure },
                 "count" => Formula::Count { measure },
                 "min" => Formula::Min { measure },
@@ -189,9 +199,8 @@ fn read_served(parts: &Parts<'_>, possible: &Possible, made: &mut Made, problems
             problems.add(&at, "unknown_output", message);
             continue;
         };
-        let declared = column.get("type").and_then(Value::as_str).unwrap_or_default();
-        if let Some(message) = type_message(type_of(formula, made), declared) {
-            problems.add(&at.member("type"), "wrong_type", message);
+        if let Some((member, message)) = type_message(type_of(formula, made), column) {
+            problems.add(&at.member(member), "wrong_type", message);
         }
         made.outputs.push(Output {
             name: output,
@@ -211,12 +220,23 @@ fn type_of(formula: &Formula, made: &Made) -> FieldType {
     DatasetDefinition::type_of(formula, &made.measures, made.borrowed.as_ref())
 }
 
-fn type_message(field_type: FieldType, declared: &str) -> Option<&'static str> {
-    match declared {
-        "number" => None,
-        "integer" if field_type == FieldType::Integer => None,
-        "integer" => Some("must be \"number\": the values have decimal places"),
-        _ => Some("must be \"integer\" or \"number\""),
+/// Which member of a served column says something else than the values are, and what it must be.
+fn type_message(field_type: FieldType, column: &Value) -> Option<(&'static str, &'static str)> {
+    let text = |member: &str| column.get(member).and_then(Value::as_str);
+    let declared = text("type").unwrap_or_default();
+    let format = match field_type {
+        FieldType::Date => Some("date"),
+        FieldType::Timestamp => Some("date-time"),
+        FieldType::Text | FieldType::Integer | FieldType::Decimal | FieldType::Boolean => None,
+    };
+    match (format, declared) {
+        (Some(_), "string") if text("format").is_none_or(|written| Some(written) == format) => None,
+        (Some(_), "string") => Some(("format", "must be that of the column whose values they are")),
+        (Some(_), _) => Some(("type", "must be \"string\": the values are days or instants")),
+        (None, "number") => None,
+        (None, "integer") if field_type == FieldType::Integer => None,
+        (None, "integer") => Some(("type", "must be \"number\": the values have decimal places")),
+        (None, _) => Some(("type", "must be \"integer\" or \"number\"")),
     }
 }
 

@@ -53,7 +53,8 @@ fn read_one(source: &SourceBody, order: &Order, draft: &mut Draft) {
         None => ("body", Place::of_request("/body")),
     };
     let by_name = source.file.as_deref().and_then(kind_by_name);
-    let kind = order.kind.filter(|kind| kind.takes_files()).or(by_name);
+    let rows_of = |kind: &SpecKind| matches!(kind, SpecKind::Dimension | SpecKind::Event);
+    let kind = order.kind.filter(rows_of).or(by_name);
     match (&source.body, kind) {
         (Err(finding), _) => draft.refuse(name, place, finding.clone()),
         (Ok(body), Some(kind)) => add(kind, body, &place, order, draft),

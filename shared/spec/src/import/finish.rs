@@ -40,7 +40,7 @@ fn check_order(order: &Order, draft: &Draft) -> Result<(), Vec<Finding>> {
     }
     for name in order.keys.keys().filter(|name| !draft.keyed.contains(*name)) {
         let place = Place::of_request("/keys").member(name);
-        let reason = "no dimension of that name is made here, or its source names its key";
+        let reason = "nothing of that name that has a key is made here, or its source names its key";
         findings.push(Finding::new(place, "unknown_dimension", reason));
     }
     if draft.plan.specs.len() > MAX_IMPORTED {
@@ -61,6 +61,10 @@ fn check_order(order: &Order, draft: &Draft) -> Result<(), Vec<Finding>> {
 fn write_csv(order: &Order, spec: &mut Imported) {
     let takes_files = spec.kind.is_some_and(SpecKind::takes_files);
     if let (Some(csv), Ok(made), true) = (&order.csv, &mut spec.made, takes_files) {
+        let computed = "/input/properties/dataset/properties/aggregate";
+        if made.body.pointer(computed).is_some() {
+            return;
+        }
         made.body["csv"] = csv.clone();
         made.origins.add("/csv".to_owned(), Place::of_request("/csv"));
     }

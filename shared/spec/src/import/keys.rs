@@ -4,6 +4,7 @@ mod dataset;
 mod entities;
 mod filter;
 mod kpi;
+mod ready;
 mod template;
 
 use std::collections::HashMap;

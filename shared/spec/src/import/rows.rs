@@ -111,7 +111,7 @@ pub(crate) fn write_date(property: &mut Map<String, Value>, format: DateFormat) 
     property.insert("dateFormat".to_owned(), json!(format.as_str()));
 }
 
-/// The body of a dimension or an event. A key, for dimensions, is made of columns' names.
+/// The body of a dimension, an event or a dataset whose rows come ready. A key, where there is one, is made of columns' names.
 ///
 /// # Errors
 /// Where two columns have one name.
@@ -122,8 +122,12 @@ pub(crate) fn body(
     key: &[String],
     whole: &Place,
 ) -> Result<Made, Vec<Finding>> {
+    let is_dataset = kind == SpecKind::Dataset;
     let kind = kind.as_str();
-    let at_row = format!("/input/properties/{kind}/items");
+    let at_row = match is_dataset {
+        true => "/input/properties/dataset/properties/items/items".to_owned(),
+        false => format!("/input/properties/{kind}/items"),
+    };
     let mut origins = Origins::of(whole.clone());
     let mut properties = Map::new();
     let mut required = Vec::new();
@@ -166,8 +170,12 @@ pub(crate) fn body(
         row["key"] = json!(key);
     }
     let name_member = format!("{kind}_name");
+    let mut rows = json!({"type": "array", "items": row});
+    if is_dataset {
+        rows = json!({"type": "object", "required": ["items"], "properties": {"items": rows}});
+    }
     let mut input = json!({"type": "object", "required": [name_member, kind], "properties": {
-        &name_member: {"type": "string"}, kind: {"type": "array", "items": row}}});
+        &name_member: {"type": "string"}, kind: rows}});
     let body = json!({"ingestion_type": kind, name_member: name, "input": input.take()});
     Ok(Made { body, origins })
 }

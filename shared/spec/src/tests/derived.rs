@@ -1,10 +1,11 @@
 //! Filters, distinct counts, datasets of datasets, and columns borrowed from one.
 
 use millrace_core::definition::DatasetDefinition;
+use millrace_core::field::FieldType;
 use serde_json::{Value, json};
 
-use super::{attendance_dataset, catalogue, found, one, with};
-use crate::{Catalogue, check_dataset, references};
+use super::{attendance_dataset, attendance_event, catalogue, found, one, with};
+use crate::{Catalogue, check_dataset, check_event, references};
 
 const SET: &str = "/input/properties/dataset/properties";
 const AGGREGATE: &str = "/input/properties/dataset/properties/aggregate/properties";
@@ -266,4 +267,79 @@ fn hostile_names_and_values_are_data() {
         filter("school_id", "=", "a\0b"),
     );
     assert_eq!(found(check_dataset(&nul, &with_schools()))[0].0, "wrong_type");
+}
+
+/// The attendance event with an instant.
+fn with_instants() -> Catalogue {
+    let with_seen = with(
+        attendance_event(),
+        "/input/properties/event/items/properties/seen_at",
+        json!({"type": "string", "format": "date-time"}),
+    );
+    Catalogue {
+        events: vec![check_event(&with_seen).unwrap()],
+        ..catalogue()
+    }
+}
+
+fn spans(functions: &Value, served: &Value) -> Value {
+    json!({"ingestion_type": "dataset", "dataset_name": "spans", "input": {"properties": {
+        "dataset": {"properties": {
+            "items": {"items": {"properties": served}},
+            "group_by": ["school_id"],
+            "aggregate": {"properties": {"function": functions, "columns": {"items": {"properties": {
+                "column": ["date", "seen_at", "total_students"]}}}}}}}}}})
+}
+
+#[test]
+fn days_and_instants_have_extremes_and_no_sum() {
+    let catalogue = with_instants();
+    let day = json!({"type": "string", "format": "date"});
+    let served = json!({"school_id": {"type": "string"}, "min_date": day, "max_date": {"type": "string"},
+        "max_seen_at": {"type": "string", "format": "date-time"}, "sum_total_students": {"type": "number"}});
+    let functions = json!(["min", "max", "sum"]);
+    let dataset = check_dataset(&spans(&functions, &served), &catalogue).unwrap();
+    let extremes: Vec<bool> = dataset.measures.iter().map(|measure| measure.extremes).collect();
+    assert_eq!(extremes, [true, true, false]);
+    let types: Vec<FieldType> = dataset
+        .outputs
+        .iter()
+        .map(|output| dataset.output_type(&output.formula))
+        .collect();
+    let expected = [
+        FieldType::Date,
+        FieldType::Date,
+        FieldType::Timestamp,
+        FieldType::Integer,
+    ];
+    assert_eq!(types, expected);
+    let items = "/input/properties/dataset/properties/items/items/properties";
+    for (name, property, code, member) in [
+        ("sum_date", json!({"type": "string"}), "unknown_output", ""),
+        ("min_date", json!({"type": "number"}), "wrong_type", "/type"),
+        ("min_seen_at", day.clone(), "wrong_type", "/format"),
+        (
+            "sum_total_students",
+            json!({"type": "string"}),
+            "wrong_type",
+            "/type",
+        ),
+    ] {
+        let mut served = served.clone();
+        served[name] = property;
+        assert_eq!(
+            found(check_dataset(&spans(&functions, &served), &catalogue)),
+            one(code, &format!("{items}/{name}{member}")),
+            "{name}"
+        );
+    }
+    let sums = spans(
+        &json!(["sum"]),
+        &json!({"sum_total_students": {"type": "number"}}),
+    );
+    let refused = found(check_dataset(&sums, &catalogue));
+    assert!(
+        refused.iter().all(|(code, _)| code == "not_numeric") && refused.len() == 2,
+        "{refused:?}"
+    );
 }

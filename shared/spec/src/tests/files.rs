@@ -127,3 +127,31 @@ fn what_does_not_go_together_is_named() {
         );
     }
 }
+
+#[test]
+fn a_time_zone_goes_with_instants_and_is_one_of_the_database() {
+    let at = at("seen_at");
+    let declared = |zone: &str, format: &str| {
+        let property = json!({"type": "string", "format": format, "timeZone": zone});
+        with(attendance_event(), &at, property)
+    };
+    let event = check_event(&declared("Asia/Kolkata", "date-time")).unwrap();
+    assert_eq!(
+        event.fields.last().unwrap().time_zone.as_deref(),
+        Some("Asia/Kolkata")
+    );
+    let pointer = format!("{at}/timeZone");
+    for zone in ["asia/kolkata", "IST+5", "+05:30"] {
+        let refused = found(check_event(&declared(zone, "date-time")));
+        assert_eq!(refused, one("unknown_time_zone", &pointer), "{zone}");
+    }
+    let of_day = found(check_event(&declared("Asia/Kolkata", "date")));
+    assert_eq!(of_day, one("rule_not_applicable", &pointer));
+    let other = check_event(&declared("Asia/Kathmandu", "date-time")).unwrap();
+    let differences = crate::compare::compare_events(&event, &other);
+    let told: Vec<(&str, &str)> = differences
+        .iter()
+        .map(|one| (one.pointer.as_str(), one.meaning.code()))
+        .collect();
+    assert_eq!(told, [(pointer.as_str(), "format_changed")]);
+}

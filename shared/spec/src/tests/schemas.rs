@@ -32,7 +32,10 @@ fn what_the_schemas_share_is_the_same() {
     }
     for shared in ["field", "csv"] {
         assert_eq!(dimension["$defs"][shared], event["$defs"][shared], "{shared}");
+        assert_eq!(dimension["$defs"][shared], dataset["$defs"][shared], "{shared}");
     }
+    let (own, ready) = (&dimension["$defs"]["row"], &dataset["$defs"]["ready_row"]);
+    assert_eq!(own["properties"]["properties"], ready["properties"]["properties"]);
     let formats = serde_json::to_value(DateFormat::ALL).unwrap();
     assert_eq!(
         event["$defs"]["field"]["properties"]["dateFormat"]["enum"],

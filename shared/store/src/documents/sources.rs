@@ -40,8 +40,8 @@ impl Store {
              source (kind, name, version, created_at) as ( \
                 select 'dataset', name, version, created_at from ingestion.dataset \
                 where ('dataset', name) in (select kind, name from upstream) \
-                union all select 'dimension', name, version, created_at from ingestion.dimension \
-                where ('dimension', name) in (select kind, name from upstream)), \
+                union all select kind, name, version, created_at from ingestion.dimension \
+                where (kind, name) in (select kind, name from upstream)), \
              seen as (select s.kind, s.name, s.version, \
                 (select count(*) from ingestion.contribution c \
                     where c.target_kind = s.kind and c.target = s.name and c.is_current and c.rows > 0) as files, \

@@ -75,6 +75,8 @@ pub enum BeginVersion {
     NoSpec,
     /// The spec is retired: it takes no files any more.
     Retired,
+    /// The spec is a dataset that is computed: it takes no files.
+    Computed,
     /// The idempotency key stands for another request.
     KeyReused,
 }

@@ -11,6 +11,9 @@ use super::{Selection, SelectionError, identifier};
 impl Selection<'_> {
     /// The expression of a key.
     pub(super) fn key(&self, alias: &str, at: usize) -> Result<String, SelectionError> {
+        if self.definition().rows().is_some() {
+            return Ok(format!("{alias}.c{}", at + 1));
+        }
         match (self.cells.cells(), self.definition().keys.get(at)) {
             (None, Some(key)) => Ok(format!("{alias}.{}", identifier(&key.field)?)),
             _ => Ok(format!("{alias}.k{}", at + 1)),
@@ -56,7 +59,12 @@ impl Selection<'_> {
                  and b.building))"
             ));
         }
-        let (Feed::Dataset(name) | Feed::Event(name)) = &definition.feed;
+        if let Some(rows) = self.cells.rows() {
+            return Ok(format!("(select * from {} where is_visible)", rows.table()));
+        }
+        let (Feed::Dataset(name) | Feed::Event(name)) = &definition.feed else {
+            return Err(SelectionError::UnknownColumn(definition.name.to_string()));
+        };
         let view = format!("ingestion.{}", identifier(name)?);
         Ok(match conditions("s", &definition.filter)? {
             None => view,

@@ -1,9 +1,25 @@
 //! The expressions of a dataset's outputs.
 
 use millrace_core::definition::{Formula, Term};
+use millrace_core::field::FieldType;
 
 use super::feed::conditions;
 use super::{OutputColumn, Selection, SelectionError, identifier};
+
+/// A bound of a cell, kept as a number, as a value of its type: days and microseconds are counted from 1970.
+///
+/// An interval times a number is reckoned in double precision, which is exact here: a day's microseconds fit it, and so do
+/// whole days, whose microseconds are multiples of 2^13.
+fn typed_bound(field_type: FieldType, number: &str) -> String {
+    match field_type {
+        FieldType::Date => format!("(date '1970-01-01' + ({number})::integer)"),
+        FieldType::Timestamp => format!(
+            "(timestamptz '1970-01-01 00:00:00+00' + div({number}, 86400000000)::integer * interval '24 hours' \
+             + mod({number}, 86400000000)::bigint * interval '1 microsecond')"
+        ),
+        FieldType::Text | FieldType::Integer | FieldType::Decimal | FieldType::Boolean => number.to_owned(),
+    }
+}
 
 /// What is known of a measure in a group, as expressions.
 struct MeasureExpressions {
@@ -59,16 +75,17 @@ impl Selection<'_> {
 
     fn measure(&self, at: usize) -> Result<MeasureExpressions, SelectionError> {
         let m = at + 1;
+        let unknown = || SelectionError::UnknownColumn(format!("measure {m}"));
+        let measure = self.definition().measures.get(at).ok_or_else(unknown)?;
         if self.cells.cells().is_some() {
+            let bound = |number: String| typed_bound(measure.field_type, &number);
             return Ok(MeasureExpressions {
                 count: format!("sum(c.m{m}_count)"),
                 sum: format!("(case when sum(c.m{m}_count) > 0 then trim_scale(sum(c.m{m}_sum)) end)"),
-                min: format!("min(c.m{m}_min)"),
-                max: format!("max(c.m{m}_max)"),
+                min: bound(format!("min(c.m{m}_min)")),
+                max: bound(format!("max(c.m{m}_max)")),
             });
         }
-        let unknown = || SelectionError::UnknownColumn(format!("measure {m}"));
-        let measure = self.definition().measures.get(at).ok_or_else(unknown)?;
         let column = format!("c.{}", identifier(&measure.field)?);
         let filter = match conditions("c", &measure.filter)? {
             None => String::new(),

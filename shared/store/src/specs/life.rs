@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Definition;
 use crate::selection::{Grouping, Selection, SelectionError};
+use crate::tables::DimensionTable;
 use crate::{Statement, Store};
 
 /// A version of a spec: its body, compiled, as it is to be stored.
@@ -102,11 +103,10 @@ impl Store {
     ) -> Result<MigrateSpec, Failure> {
         let (column_types, statements) = match (from, to.definition) {
             (Definition::Dimension(from), Definition::Dimension(to)) => {
-                self.widen_dimension(from, to).await?
+                let table = self.dimension_table(to.name.as_str()).await?;
+                widen(table, from, to)?
             }
-            (Definition::Dataset(from), Definition::Dataset(to)) if from.outputs != to.outputs => {
-                (None, vec![self.new_view(to).await?])
-            }
+            (Definition::Dataset(from), Definition::Dataset(to)) => self.widen_dataset(from, to).await?,
             _ => (None, Vec::new()),
         };
         let statement = Statement::new(
@@ -130,23 +130,20 @@ impl Store {
         self.expect_json(bound).await
     }
 
-    /// The types of all columns, and the statements that add the new ones.
-    async fn widen_dimension(
+    /// The columns of ready rows, or the view where more is served.
+    async fn widen_dataset(
         &self,
-        from: &DimensionDefinition,
-        to: &DimensionDefinition,
-    ) -> Result<(Option<Vec<&'static str>>, Vec<String>), Failure> {
-        let types = to
-            .fields
-            .iter()
-            .map(|field| field.field_type.sql_type())
-            .collect();
-        let mut table = self
-            .dimension_table(to.name.as_str())
-            .await?
-            .ok_or_else(missing)?;
-        table.definition = to.clone();
-        Ok((Some(types), table.widen_statements(from.fields.len())))
+        from: &DatasetDefinition,
+        to: &DatasetDefinition,
+    ) -> Result<Widened, Failure> {
+        match (from.as_dimension(), to.as_dimension()) {
+            (Some(from), Some(to)) => {
+                let found = self.dataset_table(to.name.as_str()).await?;
+                widen(found.and_then(|(table, _)| table.rows()), &from, &to)
+            }
+            _ if from.outputs != to.outputs => Ok((None, vec![self.new_view(to).await?])),
+            _ => Ok((None, Vec::new())),
+        }
     }
 
     /// The statement that makes a dataset's view anew, with the columns that came behind those that are there.
@@ -233,6 +230,22 @@ impl Store {
             .bind("name", name);
         self.expect_json(statement).await
     }
+}
+
+/// The types of a table's columns, where there is one of rows, and the statements that widen it.
+type Widened = (Option<Vec<&'static str>>, Vec<String>);
+
+/// The types of all columns, and the statements that add the new ones.
+fn widen(
+    table: Option<DimensionTable>,
+    from: &DimensionDefinition,
+    to: &DimensionDefinition,
+) -> Result<Widened, Failure> {
+    let fields = to.fields.iter();
+    let types = fields.map(|field| field.field_type.sql_type()).collect();
+    let mut table = table.ok_or_else(missing)?;
+    table.definition = to.clone();
+    Ok((Some(types), table.widen_statements(from.fields.len())))
 }
 
 fn missing() -> Failure {

@@ -195,10 +195,11 @@ impl Store {
             is_building: bool,
             definition: DatasetDefinition,
         }
-        let text = "select s.name, jsonb_build_object('table_no', d.table_no, 'spec_version', s.version, \
+        let text = "select s.name, jsonb_build_object('table_no', coalesce(d.table_no, r.table_no), 'spec_version', s.version, \
              'is_building', ingestion.is_building(s.name), \
              'version', ingestion.dataset_version(s.name), 'definition', s.definition)::text \
              from spec.spec s left join ingestion.dataset d on d.name = s.name \
+             left join ingestion.dimension r on r.kind = 'dataset' and r.name = s.name \
              where s.kind = 'dataset' and s.name = cast(:name as text) order by s.version desc limit 1";
         let found: Option<Found> = self.document(text, &[("name", name.into())]).await?;
         Ok(found.map(|found| {

@@ -4,7 +4,7 @@ use millrace_core::Decimal;
 use millrace_core::csv::NumberFormat;
 use millrace_core::field::{DateFormat, Field, FieldType};
 use millrace_core::row_error::Rule;
-use millrace_core::value;
+use millrace_core::value::{self, Unread, Zone};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::CheckError;
@@ -40,6 +40,8 @@ enum TypeRules {
     Boolean,
     Date(LastDate),
     Timestamp,
+    /// Times without an offset are those of a zone.
+    ZonedTimestamp(Box<Zone>),
 }
 
 /// A date format, and the date read last: rows that follow one another are mostly of one day.
@@ -86,11 +88,10 @@ impl CheckedColumn {
             builder: ColumnBuilder::new(field.field_type),
             is_required: field.required,
             number_format: field.number_format.filter(|_| field.field_type.is_numeric()),
-            one_of: field
-                .rules
-                .one_of
-                .as_ref()
-                .map(|values| OneOf::new(field, values)),
+            one_of: match &field.rules.one_of {
+                Some(values) => Some(OneOf::new(field, zone_of(field)?.as_ref(), values)),
+                None => None,
+            },
             rules: TypeRules::of(field)?,
         })
     }
@@ -165,9 +166,20 @@ impl CheckedColumn {
                 values.push(value::timestamp(text).ok_or(Rule::WrongType)?);
                 Ok(())
             }
+            (TypeRules::ZonedTimestamp(zone), Column::Timestamp(values)) => {
+                values.push(zone.timestamp(text).map_err(unread)?);
+                Ok(())
+            }
             // Rules and builder come from the same field.
             _ => Err(Rule::WrongType),
         }
+    }
+}
+
+fn unread(why: Unread) -> Rule {
+    match why {
+        Unread::Wrong => Rule::WrongType,
+        Unread::Skipped => Rule::SkippedTime,
     }
 }
 
@@ -196,6 +208,17 @@ fn check_length(text: &[u8], characters: Option<(usize, usize)>) -> Result<(), R
     }
 }
 
+/// The zone that a field declares.
+pub(super) fn zone_of(field: &Field) -> Result<Option<Zone>, CheckError> {
+    let find = |name: &String| {
+        Zone::find(name).ok_or_else(|| CheckError::UnknownTimeZone {
+            field: field.name.clone(),
+            time_zone: name.clone(),
+        })
+    };
+    field.time_zone.as_ref().map(find).transpose()
+}
+
 impl TypeRules {
     fn of(field: &Field) -> Result<Self, CheckError> {
         Ok(match field.field_type {
@@ -204,7 +227,10 @@ impl TypeRules {
             FieldType::Decimal => Self::Decimal(Bounds::of(field)),
             FieldType::Boolean => Self::Boolean,
             FieldType::Date => Self::Date(LastDate::new(field.date_format)),
-            FieldType::Timestamp => Self::Timestamp,
+            FieldType::Timestamp => match zone_of(field)? {
+                Some(zone) => Self::ZonedTimestamp(Box::new(zone)),
+                None => Self::Timestamp,
+            },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use millrace_core::Decimal;
 use millrace_core::field::{Field, FieldType};
-use millrace_core::value;
+use millrace_core::value::{self, Zone};
 
 use crate::block::Column;
 
@@ -25,14 +25,18 @@ fn sorted<T: Ord>(values: &[String], read: impl Fn(&[u8]) -> Option<T>) -> Vec<T
 }
 
 impl OneOf {
-    pub(super) fn new(field: &Field, values: &[String]) -> Self {
+    /// Of a field and the zone that it declares.
+    pub(super) fn new(field: &Field, zone: Option<&Zone>, values: &[String]) -> Self {
         match field.field_type {
             FieldType::Text => Self::Text(sorted(values, |text| Some(text.into()))),
             FieldType::Integer => Self::Integer(sorted(values, value::integer)),
             FieldType::Decimal => Self::Decimal(sorted(values, value::decimal)),
             FieldType::Boolean => Self::Boolean(sorted(values, value::boolean)),
             FieldType::Date => Self::Date(sorted(values, |text| value::date(text, field.date_format))),
-            FieldType::Timestamp => Self::Timestamp(sorted(values, value::timestamp)),
+            FieldType::Timestamp => Self::Timestamp(sorted(values, |text| match zone {
+                Some(zone) => zone.timestamp(text).ok(),
+                None => value::timestamp(text),
+            })),
         }
     }
 
@@ -71,6 +75,7 @@ mod tests {
             required: false,
             header: None,
             number_format: None,
+            time_zone: None,
             date_format: DateFormat::DayMonthYearSlash,
             rules: FieldRules {
                 one_of: Some(allowed.iter().map(|value| (*value).to_owned()).collect()),

@@ -1,5 +1,6 @@
 mod formats;
 mod quotes;
+mod zones;
 
 use std::path::Path;
 

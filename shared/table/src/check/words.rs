@@ -12,6 +12,12 @@ pub(super) fn expected(rule: Rule, field: Option<&Field>, limits: &Limits) -> St
         (Rule::InvalidUtf8, _) => "text in the file's encoding".to_owned(),
         (Rule::NulByte, _) => "text without NUL bytes".to_owned(),
         (Rule::TooLong, _) => format!("at most {} bytes in a cell", limits.cell_bytes),
+        (Rule::SkippedTime, Some(field)) => {
+            let zone = field.time_zone.as_deref().unwrap_or_default();
+            format!(
+                "a time that the clocks in {zone} show: they were put forward over this one; write its offset"
+            )
+        }
         (Rule::OutOfRange, Some(field)) => range(field),
         (Rule::Length, Some(field)) => length(field),
         (Rule::PatternMismatch, Some(field)) => {
@@ -35,6 +41,12 @@ fn kind(field: &Field) -> String {
         FieldType::Decimal => "a decimal number of at most 28 digits and 18 decimal places, such as -12.5",
         FieldType::Boolean => "true, false, yes, no, t, f, y, n, 1 or 0",
         FieldType::Date => return format!("a day as {}", field.date_format.as_str()),
+        FieldType::Timestamp if field.time_zone.is_some() => {
+            let zone = field.time_zone.as_deref().unwrap_or_default();
+            return format!(
+                "an instant such as 2023-01-08T09:30:00+05:30, or a time in {zone} such as 2023-01-08T09:30:00"
+            );
+        }
         FieldType::Timestamp => "an instant such as 2023-01-08T09:30:00Z or 2023-01-08T09:30:00+05:30",
     };
     let Some(format) = field.number_format else {

@@ -359,6 +359,7 @@ fn fields_that_came_later_are_null_and_those_that_are_there_stay() {
         required: false,
         header: None,
         date_format: DateFormat::default(),
+        time_zone: None,
         number_format: None,
         rules: FieldRules::default(),
     };

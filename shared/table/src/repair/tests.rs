@@ -22,6 +22,7 @@ fn field(name: &str, field_type: FieldType, required: bool) -> Field {
         required,
         header: None,
         date_format: DateFormat::default(),
+        time_zone: None,
         number_format: None,
         rules: FieldRules::default(),
     }

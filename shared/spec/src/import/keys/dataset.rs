@@ -9,9 +9,8 @@ use super::super::identifier::identifier;
 use super::super::place::{Finding, Place};
 use super::super::rows::Column;
 use super::super::table::{self, Row};
-use super::super::{Draft, Order};
-use super::KeyFile;
-use super::kpi;
+use super::super::{Draft, Made, Order};
+use super::{KeyFile, kpi, ready};
 use crate::problem::quoted;
 
 /// The types of the columns that filters may name, by event and by dataset.
@@ -62,14 +61,25 @@ pub(super) struct Mapped {
 pub(super) struct Translated {
     name: String,
     place: Place,
-    made: Result<(Parts, Places), Vec<Finding>>,
+    made: Result<Body, Vec<Finding>>,
+}
+
+/// What a row says, as far as a body can be made of it.
+enum Body {
+    /// A dataset that is computed.
+    Computed(Box<(Parts, Places)>),
+    /// One whose rows come ready.
+    Ready(Made),
 }
 
 impl Translated {
     /// The column on which it joins a dimension.
     pub(super) fn merge_on(&self, dimension: &str) -> Option<&str> {
-        let (parts, _) = self.made.as_ref().ok()?;
-        let lookup = parts
+        let Ok(Body::Computed(computed)) = &self.made else {
+            return None;
+        };
+        let lookup = computed
+            .0
             .lookup
             .as_ref()
             .filter(|lookup| lookup.dimension == dimension)?;
@@ -99,9 +109,12 @@ pub(super) fn read(
     let translate = |row: &&Row| {
         let written = datasets.cell(row, "dataset_name");
         let made = match mapped.get(written) {
-            Some(Ok(mapped)) => kpi::translate(datasets, row, mapped, types),
             Some(Err(finding)) => Err(vec![finding.clone()]),
-            None => kpi::refuse_unmapped(datasets, row),
+            _ if ready::are_ready(datasets, row) => {
+                ready::translate(datasets, row, order, draft).map(Body::Ready)
+            }
+            Some(Ok(mapped)) => kpi::translate(datasets, row, mapped, types).map(computed),
+            None => kpi::refuse_unmapped(datasets, row).map(computed),
         };
         Translated {
             name: identifier(written),
@@ -110,6 +123,10 @@ pub(super) fn read(
         }
     };
     rows.iter().map(translate).collect()
+}
+
+fn computed(parts: (Parts, Places)) -> Body {
+    Body::Computed(Box::new(parts))
 }
 
 fn read_mapping(
@@ -155,9 +172,13 @@ fn read_mapping(
 /// Adds the datasets, each of which joins its dimension on its only key.
 pub(super) fn add(rows: Vec<Translated>, keys: &HashMap<String, Vec<String>>, draft: &mut Draft) {
     for row in rows {
-        let made = row.made.and_then(|(parts, places)| {
-            check_key(&parts, &places, keys)?;
-            Ok(cells::body(&parts, &places))
+        let made = row.made.and_then(|body| match body {
+            Body::Ready(made) => Ok(made),
+            Body::Computed(computed) => {
+                let (parts, places) = *computed;
+                check_key(&parts, &places, keys)?;
+                Ok(cells::body(&parts, &places))
+            }
         });
         draft.add(SpecKind::Dataset, row.name, row.place, made);
     }

@@ -36,8 +36,6 @@ pub(super) const COLUMNS: [&str; 21] = [
     "filter",
 ];
 
-/// Ready rows, of which nothing is computed.
-const READY_ROWS: &str = "Dataset_Dimension";
 const FUNCTIONS: [&str; 5] = ["sum", "count", "min", "max", "avg"];
 
 /// A row while it is read: what is wrong with it is collected.
@@ -140,19 +138,11 @@ impl Kpi<'_> {
     fn template(&mut self) -> Result<Template, Vec<Finding>> {
         self.file.check_width(self.row).map_err(|finding| vec![finding])?;
         let word = self.cell("transformer_template");
-        let found = Template::read(word);
-        let (rule, reason) = match found {
-            Some(template) => return Ok(template),
-            None if word == READY_ROWS => (
-                "not_translatable",
-                "its rows come ready, and nothing is computed: send them as files of a dimension".to_owned(),
-            ),
-            None => (
-                "unknown_template",
-                format!("{} is no template that is known", quoted(word)),
-            ),
-        };
-        self.wrong("transformer_template", rule, reason);
+        if let Some(template) = Template::read(word) {
+            return Ok(template);
+        }
+        let reason = format!("{} is no template that is known", quoted(word));
+        self.wrong("transformer_template", "unknown_template", reason);
         Err(std::mem::take(&mut self.findings))
     }
 

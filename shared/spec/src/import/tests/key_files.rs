@@ -1,9 +1,9 @@
-use millrace_core::definition::SpecKind;
+use millrace_core::definition::{DatasetDefinition, SpecKind};
 use millrace_core::field::FieldType;
 use serde_json::{Value, json};
 
 use super::{Format, body, checked, findings, notes, order, place, planned, summary};
-use crate::{check_dimension, check_event};
+use crate::{Catalogue, check_dataset, check_dimension, check_event};
 
 pub(super) const EVENTS: &str = "program,event_name,event_col,event_datatype\n\
     SAC,event_marked,\"date, school_id,grade,marked,total\",\"string,string,integer,integer,number\"\n";
@@ -247,10 +247,48 @@ fn every_template_wants_what_it_uses() {
         wrong(&[with(BY_SCHOOL, "transformer_template", "Other")]),
         ["unknown_template :2:1"]
     );
-    assert_eq!(
-        wrong(&[with(BY_SCHOOL, "transformer_template", "Dataset_Dimension")]),
-        ["not_translatable :2:1"]
-    );
+}
+
+fn ready(plan: &super::Plan) -> DatasetDefinition {
+    let spec = plan.specs.iter().find(|spec| spec.name == "by_school").unwrap();
+    let made = spec.made.as_ref().unwrap();
+    check_dataset(&made.body, &Catalogue::default()).unwrap()
+}
+
+#[test]
+fn ready_rows_are_taken_as_they_are_described() {
+    let mut row = with(BY_SCHOOL, "transformer_template", "Dataset_Dimension");
+    let mut expected: Vec<String> = Vec::new();
+    for (column, at) in [("group_by_col", 11), ("agg_col", 13), ("agg_function", 16)] {
+        expected.push(format!("contradiction :2:{at}"));
+        let told = wrong(&[row]);
+        assert!(told.contains(&expected[expected.len() - 1]), "{told:?}");
+        row = with(row, column, "null");
+    }
+    for column in ["numerator", "denominator", "update_col"] {
+        row = with(row, column, "null");
+    }
+    let made = planned(&files(&[row]));
+    let dataset = ready(&made);
+    let rows = dataset.rows().unwrap();
+    assert_eq!((rows.fields.len(), rows.key.len()), (dataset.keys.len(), 0));
+    let mut keyed = files(&[row]);
+    keyed
+        .keys
+        .insert("by_school".to_owned(), vec!["school_id".to_owned()]);
+    let keyed = ready(&planned(&keyed));
+    assert_eq!(keyed.rows().unwrap().key[0].as_str(), "school_id");
+    for (column, value, told) in [
+        ("dataset_datatype", "string", "count_mismatch :2:10"),
+        (
+            "dataset_datatype",
+            "string,uuid,integer,number,number",
+            "unknown_type :2:10",
+        ),
+        ("target_table", "ingestion.other", "wrong_table :2:17"),
+    ] {
+        assert_eq!(wrong(&[with(row, column, value)]), [told]);
+    }
 }
 
 #[test]
