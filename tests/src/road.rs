@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use millrace_app::Disposition;
 use millrace_app::arrive::take_object;
-use millrace_app::contribute::contribute;
 use millrace_app::fetch::fetch_source;
 use millrace_app::ingest::{ingest_file, validate_chunk};
-use millrace_app::load_dimension::load_dimension;
+use millrace_app::moved::MovedReader;
 use millrace_app::outbox::send_outbox;
 use millrace_app::ports::{LockStore, MessageSender, SourceClient, Surroundings as _};
 use millrace_app::render_document::render_document;
@@ -19,7 +18,7 @@ use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{
-    ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
+    ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, Queue, StatusMessage,
 };
 use millrace_lambda::s3_event::created_objects;
 use millrace_store::files::{BeginVersion, FileRecord, Handling};
@@ -30,11 +29,13 @@ use crate::locks::MemoryLocks;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
+use crate::scheduling::{MemoryMover, MemoryScheduler};
 use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
 mod arrivals;
 mod documents;
+mod perf;
 mod ports;
 mod repairs;
 
@@ -106,6 +107,12 @@ pub struct Road {
     pub fetch_ms: u64,
     /// Private networks that a source may name.
     pub private_networks: Vec<ipnet::IpNet>,
+    /// EventBridge.
+    pub scheduler: Arc<MemoryScheduler>,
+    /// What names a message of a schedule: the same again begins the same run.
+    pub trigger: String,
+    /// How long an object stays in the landing bucket once it was moved.
+    pub grace_seconds: u16,
     /// Clock and chance.
     pub surroundings: Counter,
     /// Faults on every port.
@@ -115,6 +122,8 @@ pub struct Road {
     /// Deliveries after which a drain gives up: something comes again and again.
     pub most_deliveries: usize,
     faulty_landing: FaultyObjects,
+    moved_reader: MovedReader<FaultyObjects, FaultyObjects>,
+    mover: Arc<MemoryMover>,
     faulty_collections: FaultyObjects,
     faulty_documents: FaultyObjects,
     senders: Senders,
@@ -135,6 +144,11 @@ impl Road {
         let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
         Self {
             store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
+            scheduler: Arc::new(MemoryScheduler::new(&faults)),
+            trigger: "a trigger".to_owned(),
+            grace_seconds: 0,
+            moved_reader: MovedReader::new(bucket(&landing), bucket(&collections)),
+            mover: Arc::new(MemoryMover::new(&landing, &collections, &faults)),
             faulty_landing: bucket(&landing),
             faulty_collections: bucket(&collections),
             faulty_documents: bucket(&documents),
@@ -259,12 +273,7 @@ impl Road {
                 let ChunkMessage::ValidateChunk { file, range } = decode(body)?;
                 validate_chunk(&self.ingest_ports(), file, range).await
             }
-            Queue::Perf => match decode(body)? {
-                PerfMessage::Aggregate { file, dataset } => {
-                    contribute(&self.perf_ports(), file, &dataset).await
-                }
-                PerfMessage::LoadDimension { file } => load_dimension(&self.perf_ports(), file).await,
-            },
+            Queue::Perf => self.handle_perf(decode(body)?).await,
             Queue::Fetch => match decode(body)? {
                 FetchMessage::FetchAll {} => begin_all(&self.run_ports(), "a trigger").await,
                 FetchMessage::FetchSource { source, run_id } => {
@@ -274,7 +283,7 @@ impl Road {
             },
             Queue::Status => {
                 let message: StatusMessage = decode(body)?;
-                track(&self.store, &self.senders.status, &message).await
+                track(&self.track_ports(), &message, &self.trigger).await
             }
             Queue::Pdf => {
                 let PdfMessage::RenderDocument { document_id } = decode(body)?;

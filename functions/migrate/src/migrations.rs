@@ -65,6 +65,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14, "life_of_specs", "0014_life_of_specs.sql"),
     migration!(15, "repair", "0015_repair.sql"),
     migration!(16, "building", "0016_building.sql"),
+    migration!(17, "pipelines", "0017_pipelines.sql"),
 ];
 
 /// The newest schema version that this build knows.

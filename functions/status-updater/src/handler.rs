@@ -21,5 +21,5 @@ pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
 
 async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
     let envelope: Envelope<StatusMessage> = decode(&message.body)?;
-    Ok(track(&deps.store, deps.sender.as_ref(), &envelope.message).await?)
+    Ok(track(&deps.ports(), &envelope.message, &message.message_id).await?)
 }

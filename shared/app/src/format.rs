@@ -48,6 +48,10 @@ pub async fn load_format(
             let found: Option<EventDefinition> = store.load_definition(kind, name, version).await?;
             Ok(found.map(|EventDefinition { fields, csv, .. }| SpecFormat { fields, csv }))
         }
-        SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer => Ok(None),
+        SpecKind::Dataset
+        | SpecKind::Source
+        | SpecKind::Transformer
+        | SpecKind::Pipeline
+        | SpecKind::Schedule => Ok(None),
     }
 }

@@ -6,6 +6,8 @@ mod derived;
 mod entity;
 mod files;
 mod hostile;
+mod pipeline;
+mod schedule;
 mod schemas;
 mod source;
 mod transformer;

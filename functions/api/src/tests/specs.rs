@@ -196,7 +196,7 @@ async fn a_bad_spec_answers_every_problem_with_its_pointer() {
     assert_eq!(other_kind.code(), "invalid_spec");
     assert_eq!(
         api_without_database()
-            .post("/spec/pipeline", &event())
+            .post("/spec/policy", &event())
             .await
             .status,
         StatusCode::NOT_FOUND

@@ -4,7 +4,7 @@ use millrace_core::definition::{DatasetDefinition, DimensionDefinition, SpecKind
 use millrace_core::failure::Failure;
 use serde::Deserialize;
 
-use super::Definition;
+use super::{Definition, NEEDS_RETIRED};
 use crate::selection::{Grouping, Selection, SelectionError};
 use crate::{Statement, Store};
 
@@ -38,6 +38,8 @@ pub enum MigrateSpec {
     },
     /// The spec is retired.
     Retired,
+    /// A spec that the new version needs is retired.
+    NeedsRetired,
     /// There is no such spec.
     NoSpec,
 }
@@ -110,7 +112,7 @@ impl Store {
         let statement = Statement::new(
             "select spec.migrate_spec(cast(:kind as text), cast(:name as text), cast(:version as integer), \
              cast(:body as jsonb), cast(:definition as jsonb), cast(:client_id as text), \
-             cast(:column_types as jsonb), cast(:statements as jsonb))::text",
+             cast(:column_types as jsonb), cast(:statements as jsonb), cast(:needs as jsonb))::text",
         );
         let text = serde_json::to_string(to.definition).map_err(crate::unreadable)?;
         let bound = statement
@@ -124,8 +126,12 @@ impl Store {
                 "column_types",
                 column_types.map(|types| serde_json::json!(types).to_string()),
             )
-            .bind("statements", serde_json::json!(statements).to_string());
-        self.expect_json(bound).await
+            .bind("statements", serde_json::json!(statements).to_string())
+            .bind("needs", serde_json::json!(to.definition.needs()).to_string());
+        match self.expect_json(bound).await {
+            Err(failure) if failure.detail.as_deref() == Some(NEEDS_RETIRED) => Ok(MigrateSpec::NeedsRetired),
+            made => made,
+        }
     }
 
     /// The types of all columns, and the statements that add the new ones.
