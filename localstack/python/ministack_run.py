@@ -9,6 +9,7 @@ checks what it replaces and leaves the stock behaviour where that is not there, 
 3. When the state is lost but the objects are kept, a stack that names its buckets would be refused. A bucket
    that is there already is adopted, with its objects; and, as on AWS, a bucket that holds objects outlives
    the deletion of its stack.
+4. Policies are checked against every schedule as one of the group `default`. Here it is that of its own group.
 
 Environment: STATE_DIR (required), and what MiniStack itself reads.
 """
@@ -168,6 +169,26 @@ def adopt_buckets():
     provisioners.s3_bucket_name_conflict = lambda name: None
 
 
+def name_groups_of_schedules():
+    from ministack.core import iam_actions
+
+    stock = getattr(iam_actions, "extract_resource_arn", None)
+    query_param = getattr(iam_actions, "_query_param", None)
+    json_field = getattr(iam_actions, "_safe_json_field", None)
+    if stock is None or query_param is None or json_field is None:
+        warn("schedules are checked as those of the group default: MiniStack's policies have changed")
+        return
+
+    def extract(service, method, path, headers, body, query_params, *rest):
+        arn = stock(service, method, path, headers, body, query_params, *rest)
+        if service != "scheduler" or ":schedule/default/" not in arn:
+            return arn
+        group = query_param(query_params, "groupName") or json_field(body, "GroupName")
+        return arn.replace(":schedule/default/", f":schedule/{group}/", 1) if group else arn
+
+    iam_actions.extract_resource_arn = extract
+
+
 def main():
     root = os.environ["STATE_DIR"]
     import ministack.app as app
@@ -177,6 +198,7 @@ def main():
         speed_up()
         save_in_one_step(app, root)
         adopt_buckets()
+        name_groups_of_schedules()
     else:
         warn(f"MiniStack {version('ministack')} runs unchanged: the changes are for {EXPECTED_VERSION}")
     sys.argv = sys.argv[:1]

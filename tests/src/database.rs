@@ -201,7 +201,8 @@ impl Database {
                 "begin; set local session_replication_role = replica; {deletes} \
                  delete from operations.outbox; delete from operations.idempotency; \
                  delete from operations.document; delete from operations.run_file; delete from operations.run; \
-                 delete from operations.datafile_registry; delete from operations.source_fence; commit"
+                 delete from operations.datafile_registry; delete from operations.source_fence; \
+                 delete from operations.pipeline_run_step; delete from operations.pipeline_run; commit"
             );
             let _ = self.forget_files.set(script);
         }

@@ -228,7 +228,7 @@ impl Faults {
         fault
     }
 
-    async fn around<T>(
+    pub(crate) async fn around<T>(
         &self,
         words: &str,
         work: impl Future<Output = Result<T, Failure>>,

@@ -8,7 +8,9 @@ use millrace_app::ports::{DownloadSigner, ObjectReader, ObjectSink, ObjectStore,
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::object_key::ObjectAt;
 
-type Objects = Arc<Mutex<BTreeMap<String, Vec<Vec<u8>>>>>;
+/// The writes of each key; none where one was taken away.
+type Writes = BTreeMap<String, Vec<Option<Vec<u8>>>>;
+type Objects = Arc<Mutex<Writes>>;
 
 /// A bucket whose objects are seen when they are finished, and read in small pieces. Every write of a key is kept, under
 /// its number as its version.
@@ -28,7 +30,7 @@ impl MemoryObjects {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Vec<u8>>>> {
+    fn lock(&self) -> MutexGuard<'_, Writes> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -38,7 +40,7 @@ impl MemoryObjects {
         let etag = Some(etag(&bytes));
         let mut objects = self.lock();
         let writes = objects.entry(key.to_owned()).or_default();
-        writes.push(bytes);
+        writes.push(Some(bytes));
         ObjectAt {
             key: key.to_owned(),
             version: Some(writes.len().to_string()),
@@ -47,14 +49,14 @@ impl MemoryObjects {
     }
 
     /// The bytes of a write: of a version, else of the last write if it is the one that is asked for.
-    fn bytes_at(&self, object: &ObjectAt) -> Option<Vec<u8>> {
+    pub(crate) fn bytes_at(&self, object: &ObjectAt) -> Option<Vec<u8>> {
         let objects = self.lock();
         let writes = objects.get(&object.key)?;
         if let Some(version) = &object.version {
             let number: usize = version.parse().ok()?;
-            return writes.get(number.checked_sub(1)?).cloned();
+            return writes.get(number.checked_sub(1)?).cloned().flatten();
         }
-        let last = writes.last()?;
+        let last = writes.iter().rev().flatten().next()?;
         let is_it = object.etag.as_ref().is_none_or(|wanted| *wanted == etag(last));
         is_it.then(|| last.clone())
     }
@@ -62,12 +64,34 @@ impl MemoryObjects {
     /// The keys, in order.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        self.lock().keys().cloned().collect()
+        let objects = self.lock();
+        let there = objects
+            .iter()
+            .filter(|(_, writes)| writes.iter().any(Option::is_some));
+        there.map(|(key, _)| key.clone()).collect()
     }
 
     /// Takes an object away, as a bucket's lifecycle does.
     pub fn remove(&self, key: &str) {
         self.lock().remove(key);
+    }
+
+    /// The number of a key's last write that is there.
+    pub(crate) fn last_version(&self, key: &str) -> Option<String> {
+        let objects = self.lock();
+        let at = objects.get(key)?.iter().rposition(Option::is_some)?;
+        Some((at + 1).to_string())
+    }
+
+    /// Takes a write away; without a version all of them.
+    pub(crate) fn remove_write(&self, object: &ObjectAt) {
+        let Some(version) = &object.version else {
+            return self.remove(&object.key);
+        };
+        let number: usize = version.parse().unwrap();
+        if let Some(writes) = self.lock().get_mut(&object.key) {
+            writes[number - 1] = None;
+        }
     }
 
     /// An object.
@@ -159,7 +183,7 @@ impl ObjectSink for Growing {
     async fn finish(self: Box<Self>) -> Result<u64, Failure> {
         let size_bytes = self.bytes.len() as u64;
         let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.entry(self.key).or_default().push(self.bytes);
+        objects.entry(self.key).or_default().push(Some(self.bytes));
         Ok(size_bytes)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millrace_app::Disposition;
+use millrace_app::moved::MovedReader;
 use millrace_app::outbox::send_outbox;
 use millrace_app::ports::{LockStore, MessageSender, SourceClient};
 use millrace_app::upload::{UploadRequest, begin_version};
@@ -18,6 +19,7 @@ use crate::locks::MemoryLocks;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
+use crate::scheduling::{MemoryMover, MemoryScheduler};
 use crate::sources::MemorySources;
 use crate::surroundings::Counter;
 
@@ -96,6 +98,12 @@ pub struct Road {
     pub fetch_ms: u64,
     /// Private networks that a source may name.
     pub private_networks: Vec<ipnet::IpNet>,
+    /// EventBridge.
+    pub scheduler: Arc<MemoryScheduler>,
+    /// What names a message of a schedule: the same again begins the same run.
+    pub trigger: String,
+    /// How long an object stays in the landing bucket once it was moved.
+    pub grace_seconds: u16,
     /// Clock and chance.
     pub surroundings: Counter,
     /// Faults on every port.
@@ -105,6 +113,8 @@ pub struct Road {
     /// Deliveries after which a drain gives up: something comes again and again.
     pub most_deliveries: usize,
     faulty_landing: FaultyObjects,
+    moved_reader: MovedReader<FaultyObjects, FaultyObjects>,
+    mover: Arc<MemoryMover>,
     faulty_collections: FaultyObjects,
     faulty_documents: FaultyObjects,
     senders: Senders,
@@ -125,6 +135,11 @@ impl Road {
         let sender: Arc<dyn MessageSender> = Arc::clone(&queues) as Arc<dyn MessageSender>;
         Self {
             store: Store::new(Arc::new(FaultySql::new(sql, &faults))),
+            scheduler: Arc::new(MemoryScheduler::new(&faults)),
+            trigger: "a trigger".to_owned(),
+            grace_seconds: 0,
+            moved_reader: MovedReader::new(bucket(&landing), bucket(&collections)),
+            mover: Arc::new(MemoryMover::new(&landing, &collections, &faults)),
             faulty_landing: bucket(&landing),
             faulty_collections: bucket(&collections),
             faulty_documents: bucket(&documents),

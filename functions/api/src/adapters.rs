@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_app::authenticate::Authenticator;
+use millrace_app::moved::MovedReader;
 use millrace_aws::{
     Bucket, ClientsTable, Connection, DataApi, QueueUrls, Queues, SettingsTable, table_answers,
 };
@@ -57,7 +58,10 @@ pub fn connect(config: &Config) -> Deps {
         owner_store: store(&config.database_owner_secret_arn),
         store: store_of_app,
         signer: Arc::clone(&landing) as _,
-        landing_reader: Arc::clone(&landing) as _,
+        landing_reader: Arc::new(MovedReader::new(
+            Bucket::new(&connection, &config.landing_bucket),
+            Bucket::new(&connection, &config.collections_bucket),
+        )),
         landing,
         collections,
         document_signer: Arc::clone(&documents) as _,

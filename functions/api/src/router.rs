@@ -21,7 +21,8 @@ use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
     batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi,
-    reconciliation, repairs, sources, spec_life, specs, system_message, uploads, waiting,
+    pipelines, reconciliation, repairs, schedules, sources, spec_life, specs, system_message, uploads,
+    waiting,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -129,6 +130,7 @@ pub(crate) fn all() -> Vec<Route> {
         figure_routes(),
         document_routes(),
         source_routes(),
+        pipeline_routes(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -143,6 +145,8 @@ fn service_routes() -> Vec<Route> {
             .problems(&[422]),
         scoped(Scope::Admin, handler!(system_message::remove)),
         scoped(Scope::Admin, handler!(reconciliation::read)),
+        scoped(Scope::Admin, handler!(reconciliation::list_runs)),
+        scoped(Scope::Admin, handler!(reconciliation::read_run)),
     ]
 }
 
@@ -253,6 +257,24 @@ fn source_routes() -> Vec<Route> {
         scoped(Scope::SourcesRead, handler!(sources::read_run)),
         scoped(Scope::SourcesRead, handler!(sources::list_files)),
         scoped(Scope::Admin, handler!(sources::drive_open)),
+    ]
+}
+
+fn pipeline_routes() -> Vec<Route> {
+    let sets = |handler| {
+        scoped(Scope::SpecsWrite, handler)
+            .takes(Takes::Json)
+            .problems(&[409, 422])
+    };
+    vec![
+        scoped(Scope::FilesWrite, handler!(pipelines::run))
+            .keyed()
+            .takes(Takes::Json)
+            .problems(&[404, 409, 422]),
+        scoped(Scope::FilesRead, handler!(pipelines::list_runs)),
+        scoped(Scope::FilesRead, handler!(pipelines::read_run)),
+        sets(handler!(schedules::set)),
+        sets(handler!(schedules::set_move)),
     ]
 }
 

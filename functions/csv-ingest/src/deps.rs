@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millrace_app::ingest::IngestPorts;
+use millrace_app::moved::MovedReader;
 use millrace_app::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use millrace_aws::{Base, Bucket, DatabaseAddress, QueueUrls, Queues};
 use millrace_core::message::Queue;
@@ -58,7 +59,10 @@ impl Deps {
         } = Base::new(database, QueueUrls::new(known, SENDS_TO));
         Self {
             store,
-            landing: Arc::new(Bucket::new(&connection, &config.landing_bucket)),
+            landing: Arc::new(MovedReader::new(
+                Bucket::new(&connection, &config.landing_bucket),
+                Bucket::new(&connection, &config.collections_bucket),
+            )),
             collections: Arc::new(Bucket::new(&connection, &config.collections_bucket)),
             sender: queues.clone(),
             surroundings: Arc::new(Machine),

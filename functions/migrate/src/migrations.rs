@@ -68,6 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(17, "staging", "0017_staging.sql"),
     migration!(18, "retired_datasets", "0018_retired_datasets.sql"),
     migration!(19, "ready_rows", "0019_ready_rows.sql"),
+    migration!(20, "pipelines", "0020_pipelines.sql"),
 ];
 
 /// The newest schema version that this build knows.

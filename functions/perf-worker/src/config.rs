@@ -13,6 +13,8 @@ pub struct Config {
     pub database_secret_arn: String,
     /// Where parts and partials lie.
     pub collections_bucket: String,
+    /// Where objects came.
+    pub landing_bucket: String,
     /// The perf queue.
     pub perf_queue_url: String,
     /// The status queue.
@@ -33,6 +35,7 @@ impl Config {
             database_name: variables.text("MILLRACE_DATABASE_NAME"),
             database_secret_arn: variables.text("MILLRACE_DATABASE_SECRET_ARN"),
             collections_bucket: variables.text("MILLRACE_COLLECTIONS_BUCKET"),
+            landing_bucket: variables.text("MILLRACE_LANDING_BUCKET"),
             perf_queue_url: variables.text("MILLRACE_PERF_QUEUE_URL"),
             status_queue_url: variables.text("MILLRACE_STATUS_QUEUE_URL"),
             reminder_delay_seconds: variables.number("MILLRACE_REMINDER_DELAY_SECONDS"),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use millrace_app::contribute::PerfPorts;
-use millrace_app::ports::{MessageSender, ObjectStore};
-use millrace_aws::{Base, Bucket, DatabaseAddress, QueueUrls, Queues};
+use millrace_app::moves::{GRACE_SECONDS, MovePorts};
+use millrace_app::ports::{MessageSender, ObjectMover, ObjectStore};
+use millrace_app::reconcile_daily::ReconcilePorts;
+use millrace_aws::{Base, Bucket, BucketMover, DatabaseAddress, QueueUrls, Queues};
 use millrace_core::message::Queue;
 use millrace_lambda::surroundings::Machine;
 use millrace_store::Store;
@@ -22,6 +24,8 @@ pub struct Deps {
     pub store: Store,
     /// Where parts and partials lie.
     pub collections: Arc<dyn ObjectStore>,
+    /// Moves objects out of the landing bucket.
+    pub mover: Arc<dyn ObjectMover>,
     /// Sends messages.
     pub sender: Arc<dyn MessageSender>,
     /// Sets back-offs.
@@ -51,9 +55,32 @@ impl Deps {
         Self {
             store,
             collections: Arc::new(Bucket::new(&connection, &config.collections_bucket)),
+            mover: Arc::new(BucketMover::new(
+                &connection,
+                &config.landing_bucket,
+                &config.collections_bucket,
+            )),
             sender: queues.clone(),
             queues,
             reminder_delay_seconds: u16::try_from(config.reminder_delay_seconds).unwrap_or(900),
+        }
+    }
+
+    pub(crate) fn move_ports<'a>(&'a self, sender: &'a dyn MessageSender) -> MovePorts<'a> {
+        MovePorts {
+            store: &self.store,
+            mover: self.mover.as_ref(),
+            sender,
+            reminder_delay_seconds: self.reminder_delay_seconds,
+            grace_seconds: GRACE_SECONDS,
+        }
+    }
+
+    pub(crate) fn reconcile_ports<'a>(&'a self, sender: &'a dyn MessageSender) -> ReconcilePorts<'a> {
+        ReconcilePorts {
+            store: &self.store,
+            collections: self.collections.as_ref(),
+            sender,
         }
     }
 

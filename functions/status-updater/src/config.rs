@@ -17,6 +17,16 @@ pub struct Config {
     pub perf_queue_url: String,
     /// The status queue.
     pub status_queue_url: String,
+    /// The group of the schedules that are made at run time.
+    pub schedule_group: String,
+    /// The role by which they send.
+    pub schedule_role_arn: String,
+    /// The queue that they send to.
+    pub schedule_queue_arn: String,
+    /// The queue for what they cannot send.
+    pub schedule_dead_letter_queue_arn: String,
+    /// When a run's messages are looked for again.
+    pub reminder_delay_seconds: u64,
 }
 
 impl Config {
@@ -33,6 +43,11 @@ impl Config {
             ingest_queue_url: variables.text("MILLRACE_INGEST_QUEUE_URL"),
             perf_queue_url: variables.text("MILLRACE_PERF_QUEUE_URL"),
             status_queue_url: variables.text("MILLRACE_STATUS_QUEUE_URL"),
+            schedule_group: variables.text("MILLRACE_SCHEDULE_GROUP"),
+            schedule_role_arn: variables.text("MILLRACE_SCHEDULE_ROLE_ARN"),
+            schedule_queue_arn: variables.text("MILLRACE_SCHEDULE_QUEUE_ARN"),
+            schedule_dead_letter_queue_arn: variables.text("MILLRACE_SCHEDULE_DEAD_LETTER_QUEUE_ARN"),
+            reminder_delay_seconds: variables.number("MILLRACE_REMINDER_DELAY_SECONDS"),
         };
         variables.finish(config)
     }

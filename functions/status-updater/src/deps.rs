@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use millrace_app::ports::MessageSender;
-use millrace_aws::{Base, DatabaseAddress, QueueUrls, Queues};
+use millrace_app::ports::{MessageSender, Scheduler};
+use millrace_app::track::TrackPorts;
+use millrace_aws::{Base, DatabaseAddress, QueueUrls, Queues, ScheduleAddress, Schedules};
 use millrace_core::message::Queue;
 use millrace_store::Store;
 
@@ -22,6 +23,10 @@ pub struct Deps {
     pub sender: Arc<dyn MessageSender>,
     /// Sets back-offs.
     pub queues: Arc<Queues>,
+    /// EventBridge.
+    pub scheduler: Arc<dyn Scheduler>,
+    /// When a run's messages are looked for again.
+    pub reminder_delay_seconds: u16,
 }
 
 impl Deps {
@@ -38,11 +43,32 @@ impl Deps {
             secret_arn: &config.database_secret_arn,
             name: &config.database_name,
         };
-        let Base { store, queues, .. } = Base::new(database, QueueUrls::new(known, SENDS_TO));
+        let Base {
+            connection,
+            store,
+            queues,
+        } = Base::new(database, QueueUrls::new(known, SENDS_TO));
+        let address = ScheduleAddress {
+            group: config.schedule_group.clone(),
+            role_arn: config.schedule_role_arn.clone(),
+            queue_arn: config.schedule_queue_arn.clone(),
+            dead_letter_queue_arn: config.schedule_dead_letter_queue_arn.clone(),
+        };
         Self {
+            scheduler: Arc::new(Schedules::new(&connection, address)),
+            reminder_delay_seconds: u16::try_from(config.reminder_delay_seconds).unwrap_or(900),
             store,
             sender: queues.clone(),
             queues,
+        }
+    }
+
+    pub(crate) fn ports<'a>(&'a self, sender: &'a dyn MessageSender) -> TrackPorts<'a> {
+        TrackPorts {
+            store: &self.store,
+            sender,
+            scheduler: self.scheduler.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
         }
     }
 }

@@ -23,5 +23,5 @@ pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
 async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
     let envelope: Envelope<StatusMessage> = decode(&message.body)?;
     let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
-    Ok(track(&deps.store, &sender, &envelope.message).await?)
+    Ok(track(&deps.ports(&sender), &envelope.message, &message.message_id).await?)
 }

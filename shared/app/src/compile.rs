@@ -2,11 +2,13 @@
 
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
+use millrace_core::pipeline::{ScheduleDefinition, ScheduleTarget};
 use millrace_core::source::SourceDefinition;
 use millrace_core::step::TransformerDefinition;
 use millrace_spec::{
-    Catalogue, MAX_LISTED_EVENTS, References, SpecErrors, check_dataset, check_dimension, check_event,
-    check_source, check_transformer, references, retired_need, transformed_event, unknown_target,
+    Catalogue, KnownDataset, MAX_LISTED_EVENTS, PipelineCatalogue, References, SpecErrors, check_dataset,
+    check_dimension, check_event, check_pipeline, check_schedule, check_source, check_transformer,
+    pipeline_needs, references, retired_need, transformed_event, unknown_pipeline, unknown_target,
 };
 use millrace_store::Store;
 use millrace_store::specs::Definition;
@@ -63,6 +65,11 @@ async fn compile_whatever_is_there(
             let events: Vec<EventDefinition> = store.list_definitions(SpecKind::Event, &names).await?;
             Definition::Transformer(check_transformer(body, events.first())?)
         }
+        SpecKind::Pipeline => {
+            let catalogue = load_pipeline_catalogue(store, body).await?;
+            Definition::Pipeline(check_pipeline(body, &catalogue)?)
+        }
+        SpecKind::Schedule => Definition::Schedule(compile_schedule(store, body).await?),
         SpecKind::Dataset => {
             let mut catalogue = match references(body) {
                 Some(references) => load_catalogue(store, &references).await?,
@@ -96,7 +103,10 @@ fn add(catalogue: &mut Catalogue, other: &Definition) {
                 catalogue.datasets.push((**dataset).clone());
             }
         }
-        Definition::Source(_) | Definition::Transformer(_) => {}
+        Definition::Source(_)
+        | Definition::Transformer(_)
+        | Definition::Pipeline(_)
+        | Definition::Schedule(_) => {}
     }
 }
 
@@ -111,6 +121,42 @@ async fn compile_source(store: &Store, body: &Value) -> Result<SourceDefinition,
         Some(_) => Ok(source),
         None => Err(unknown_target().into()),
     }
+}
+
+/// A schedule begins runs of a pipeline that is there.
+async fn compile_schedule(store: &Store, body: &Value) -> Result<ScheduleDefinition, CompileError> {
+    let schedule = check_schedule(body)?;
+    if let ScheduleTarget::Pipeline(pipeline) = &schedule.target
+        && store
+            .load_spec(SpecKind::Pipeline, pipeline.as_str())
+            .await?
+            .is_none()
+    {
+        return Err(unknown_pipeline(pipeline.as_str()).into());
+    }
+    Ok(schedule)
+}
+
+/// What is there of the specs that a pipeline names.
+async fn load_pipeline_catalogue(store: &Store, body: &Value) -> Result<PipelineCatalogue, Failure> {
+    let mut catalogue = PipelineCatalogue::default();
+    let named = pipeline_needs(body);
+    let datasets: Vec<&str> = named
+        .iter()
+        .filter(|(kind, _)| *kind == SpecKind::Dataset)
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let definitions: Vec<DatasetDefinition> = store.list_definitions(SpecKind::Dataset, &datasets).await?;
+    for definition in definitions {
+        let stored = store.list_stored_upstream(&definition.name).await?;
+        catalogue.datasets.push(KnownDataset { definition, stored });
+    }
+    for (kind, name) in named {
+        if kind != SpecKind::Dataset && store.load_spec(kind, name.as_str()).await?.is_some() {
+            catalogue.names.push((kind, name));
+        }
+    }
+    Ok(catalogue)
 }
 
 async fn load_catalogue(store: &Store, references: &References) -> Result<Catalogue, Failure> {

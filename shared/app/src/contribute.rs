@@ -104,7 +104,7 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
                 "{file} does not contribute to {dataset}"
             )));
         };
-        if pending.state != ContributionState::Pending {
+        if pending.state != ContributionState::Pending || pending.is_held {
             send_outbox(ports.store, ports.sender, file).await?;
             return Ok(Disposition::Done);
         }

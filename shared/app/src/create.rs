@@ -1,11 +1,13 @@
 //! Creating a spec that has been compiled, and having existing files contribute to a new dataset.
 
+use millrace_core::Name;
+use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
 use millrace_store::Store;
 use millrace_store::specs::{CreateSpec, Definition, is_name_conflict};
 use serde_json::Value;
 
-use crate::outbox::send_dataset;
+use crate::outbox::{send_dataset, send_pipeline, send_schedule};
 use crate::ports::MessageSender;
 
 /// What creating specs needs.
@@ -41,7 +43,8 @@ pub enum Creation {
 /// Creates a spec, once, whatever its body is repeated.
 ///
 /// A dataset takes in the files that its event has already: their messages are written with the spec, and the status queue sends
-/// them, however many they are. Before the commit that goes out late, as the reminder that covers a crash.
+/// them, however many they are. Before the commit that goes out late, as the reminder that covers a crash. A schedule is
+/// handed to EventBridge in the same way.
 ///
 /// # Errors
 /// [`Failure`] of the database or of the queue.
@@ -73,9 +76,32 @@ async fn send_contributions(
 ) -> Result<(), Failure> {
     match definition {
         Definition::Dataset(dataset) => send_dataset(ports.sender, &dataset.name, delay_seconds).await,
+        Definition::Pipeline(pipeline) => send_pipeline(ports.sender, &pipeline.name, delay_seconds).await,
+        Definition::Schedule(schedule) => send_schedule(ports.sender, &schedule.name, delay_seconds).await,
         Definition::Dimension(_)
         | Definition::Event(_)
         | Definition::Source(_)
         | Definition::Transformer(_) => Ok(()),
+    }
+}
+
+/// Has what follows from a change in the life of a spec be done: late before its commit, and without delay after it.
+///
+/// # Errors
+/// [`Failure`] of the queue.
+pub(crate) async fn announce_change(
+    ports: SpecPorts<'_>,
+    kind: SpecKind,
+    name: &Name,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    match kind {
+        SpecKind::Pipeline => send_pipeline(ports.sender, name, delay_seconds).await,
+        SpecKind::Schedule => send_schedule(ports.sender, name, delay_seconds).await,
+        SpecKind::Dimension
+        | SpecKind::Event
+        | SpecKind::Dataset
+        | SpecKind::Source
+        | SpecKind::Transformer => Ok(()),
     }
 }

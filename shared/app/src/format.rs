@@ -53,6 +53,6 @@ pub async fn load_format(
             let rows = found.and_then(|dataset| dataset.as_dimension());
             Ok(rows.map(|DimensionDefinition { fields, csv, .. }| SpecFormat { fields, csv }))
         }
-        SpecKind::Source | SpecKind::Transformer => Ok(None),
+        SpecKind::Source | SpecKind::Transformer | SpecKind::Pipeline | SpecKind::Schedule => Ok(None),
     }
 }

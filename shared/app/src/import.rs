@@ -175,7 +175,11 @@ fn definitions(specs: &[Imported]) -> Vec<Definition> {
                 .ok()
                 .map(Definition::Dimension),
             SpecKind::Event => millrace_spec::check_event(body).ok().map(Definition::Event),
-            SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer => None,
+            SpecKind::Dataset
+            | SpecKind::Source
+            | SpecKind::Transformer
+            | SpecKind::Pipeline
+            | SpecKind::Schedule => None,
         }
     };
     specs.iter().filter_map(definition).collect()

@@ -72,7 +72,7 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         let checked = check_again(ports, &record).await;
         return handled(ports, file, checked).await;
     }
-    let Some(size_bytes) = ports.landing.size_at(&record.landing_object()).await? else {
+    let Some(size_bytes) = ports.landing.size_at(&record.object()).await? else {
         return match record.is_dropped() {
             true => refuse(ports, file, &gone()).await,
             false => end_upload(ports, file).await,
@@ -124,7 +124,7 @@ async fn check_object(
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let mut object = Object::open(ports.landing, &record.landing_object()).await?;
+    let mut object = Object::open(ports.landing, &record.object()).await?;
     if record.content_format == ContentFormat::JsonRows {
         return check_rows(ports, record, format, object).await;
     }
@@ -190,7 +190,7 @@ async fn check_range(
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let object = record.landing_object();
+    let object = record.object();
     let mut beginning = Object::open(ports.landing, &object).await?;
     let header = beginning.read_header(format).await?;
     let end = Some(range.end);

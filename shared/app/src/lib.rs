@@ -4,7 +4,7 @@
 //! twice, late, or be killed half-way: effects are single commits with unique keys, and what a commit makes
 //! necessary lies in the outbox with it. Start at [`ports`] for what is needed, then follow a file:
 //! [`upload`] (or [`sources`] → [`fetch`]) → [`ingest`] → [`contribute`] or [`load_dimension`] → [`track`]. [`drive`]
-//! starts a file again from its facts; [`repair`] has its rejected rows tried again. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
+//! starts a file again from its facts; [`pipelines`] and [`schedules`] say when; [`repair`] has its rejected rows tried again. A document: [`documents`] → [`render_document`]. Specs come in by `compile`
 //! and `create`, or by `import`, and go on by `life`, where the feature `specs` is on.
 
 pub mod arrive;
@@ -30,14 +30,19 @@ pub mod ingest;
 #[cfg(feature = "specs")]
 pub mod life;
 pub mod load_dimension;
+pub mod moved;
+pub mod moves;
 pub mod outbox;
 mod partials;
 mod parts;
+pub mod pipelines;
 pub mod ports;
 pub mod reconcile;
+pub mod reconcile_daily;
 pub mod render_document;
 pub mod repair;
 pub mod row_errors;
+pub mod schedules;
 pub mod sources;
 pub mod system_message;
 pub mod track;

@@ -3,18 +3,20 @@
 use millrace_core::Name;
 use millrace_core::definition::{DatasetDefinition, SpecKind};
 use millrace_core::failure::Failure;
+use millrace_core::pipeline::ScheduleDefinition;
 use millrace_spec::compare::{
-    Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
-    compare_transformers, is_additive, stored_dataset, stored_dimension,
+    Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_pipelines,
+    compare_schedules, compare_sources, compare_transformers, is_additive, stored_dataset, stored_dimension,
 };
 use millrace_spec::{taken_by_dimension, wrong_name};
 use millrace_store::Store;
-use millrace_store::specs::{CreateSpec, Definition, MigrateSpec, RestoreSpec, SpecRecord, SpecVersion};
+use millrace_store::specs::{
+    CreateSpec, Definition, MigrateSpec, RestoreSpec, RetireSpec, SpecRecord, SpecVersion,
+};
 use serde_json::Value;
 
 use crate::compile::{CompileError, compile_spec};
-use crate::create::SpecPorts;
-use crate::outbox::send_dataset;
+use crate::create::{Creation, SpecPorts, announce_change, create_spec};
 
 /// What differs between two versions of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub enum Migration {
     Retired,
     /// Readers hold its table for long; to be tried again.
     InUse,
+    /// A spec that it needs was retired meanwhile.
+    NeedsRetired,
     /// There is no such spec.
     NoSpec,
 }
@@ -136,17 +140,98 @@ pub async fn migrate_spec(
     refuse_shadowing(ports.store, &newest.definition, &definition).await?;
     let definition = &stored(&newest.definition, definition);
     let to = SpecVersion { body, definition };
+    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
     let made = ports
         .owner_store
-        .migrate_spec(replaces, &newest.definition, to, client_id);
-    Ok(match made.await? {
+        .migrate_spec(replaces, &newest.definition, to, client_id)
+        .await?;
+    announce_change(ports, kind, name, 0).await?;
+    Ok(match made {
         MigrateSpec::Created { version } => Migration::Created(version),
         MigrateSpec::Identical { version } => Migration::Identical(version),
         MigrateSpec::Stale { version } => Migration::Stale(version),
         MigrateSpec::Retired => Migration::Retired,
         MigrateSpec::InUse => Migration::InUse,
+        MigrateSpec::NeedsRetired => Migration::NeedsRetired,
         MigrateSpec::NoSpec => Migration::NoSpec,
     })
+}
+
+/// What became of a schedule that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutSchedule {
+    /// Made now, or a new version of it, with this number.
+    Made(ScheduleDefinition, u32),
+    /// The newest version, of this number, is the very same.
+    Identical(ScheduleDefinition, u32),
+    /// The schedule is retired.
+    Retired,
+    /// Its pipeline was retired meanwhile.
+    NeedsRetired,
+    /// The name stands for another schedule, or others set it all the time.
+    Taken,
+}
+
+/// How often a schedule is set anew that others set at the same time.
+const MAX_ROUNDS: u32 = 4;
+
+/// Makes a schedule, or its next version where there is one.
+///
+/// # Errors
+/// [`CompileError`] with all that is wrong with the body, or of the database.
+pub async fn put_schedule(
+    ports: SpecPorts<'_>,
+    body: &Value,
+    client_id: &str,
+) -> Result<PutSchedule, CompileError> {
+    let definition = compile_spec(ports.store, SpecKind::Schedule, body).await?;
+    let Definition::Schedule(schedule) = &definition else {
+        return Err(invalid(&"a schedule is compiled to something else").into());
+    };
+    for _ in 0..MAX_ROUNDS {
+        let newest = ports
+            .store
+            .load_spec(SpecKind::Schedule, schedule.name.as_str())
+            .await?;
+        let Some(newest) = newest else {
+            match create_spec(ports, &definition, body, client_id).await? {
+                Creation::Created(version) => return Ok(PutSchedule::Made(schedule.clone(), version)),
+                Creation::Identical(version) => return Ok(PutSchedule::Identical(schedule.clone(), version)),
+                Creation::SpecExists => continue,
+                Creation::NameTaken => return Ok(PutSchedule::Taken),
+                Creation::Retired => return Ok(PutSchedule::Retired),
+                Creation::NeedsRetired => return Ok(PutSchedule::NeedsRetired),
+            }
+        };
+        let spec = (SpecKind::Schedule, &schedule.name);
+        match migrate_spec(ports, spec, newest.version, body, client_id).await? {
+            Migration::Created(version) => return Ok(PutSchedule::Made(schedule.clone(), version)),
+            Migration::Identical(version) => return Ok(PutSchedule::Identical(schedule.clone(), version)),
+            Migration::Stale(_) | Migration::NoSpec => {}
+            Migration::InUse | Migration::NotAdditive(_) => return Ok(PutSchedule::Taken),
+            Migration::Retired => return Ok(PutSchedule::Retired),
+            Migration::NeedsRetired => return Ok(PutSchedule::NeedsRetired),
+        }
+    }
+    Ok(PutSchedule::Taken)
+}
+
+/// Retires a spec that nothing needs; what a pipeline holds is let go, and EventBridge told to forget a schedule.
+///
+/// # Errors
+/// [`Failure`] of the database or the queue.
+pub async fn retire_spec(
+    ports: SpecPorts<'_>,
+    (kind, name): (SpecKind, &Name),
+    client_id: &str,
+) -> Result<RetireSpec, Failure> {
+    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
+    let retired = ports
+        .owner_store
+        .retire_spec(kind, name.as_str(), client_id)
+        .await?;
+    announce_change(ports, kind, name, 0).await?;
+    Ok(retired)
 }
 
 /// Brings a retired spec back. A dataset takes in what came while it was retired as a new one does: its messages are
@@ -154,19 +239,14 @@ pub async fn migrate_spec(
 /// covers a crash.
 ///
 /// # Errors
-/// [`Failure`] of the database or of the queue.
+/// [`Failure`] of the database or the queue.
 pub async fn restore_spec(
     ports: SpecPorts<'_>,
     (kind, name): (SpecKind, &Name),
 ) -> Result<RestoreSpec, Failure> {
-    let is_dataset = kind == SpecKind::Dataset;
-    if is_dataset {
-        send_dataset(ports.sender, name, ports.reminder_delay_seconds).await?;
-    }
+    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
     let restored = ports.owner_store.restore_spec(kind, name.as_str()).await?;
-    if is_dataset && restored == RestoreSpec::Restored {
-        send_dataset(ports.sender, name, 0).await?;
-    }
+    announce_change(ports, kind, name, 0).await?;
     Ok(restored)
 }
 
@@ -216,7 +296,11 @@ fn columns(definition: &Definition) -> Vec<&Name> {
     match definition {
         Definition::Event(event) => event.fields.iter().map(|field| &field.name).collect(),
         Definition::Transformer(transformer) => transformer.columns.iter().map(|(name, _)| name).collect(),
-        Definition::Dimension(_) | Definition::Dataset(_) | Definition::Source(_) => Vec::new(),
+        Definition::Dimension(_)
+        | Definition::Dataset(_)
+        | Definition::Source(_)
+        | Definition::Pipeline(_)
+        | Definition::Schedule(_) => Vec::new(),
     }
 }
 
@@ -225,7 +309,11 @@ fn is_fed_by(dataset: &DatasetDefinition, feed: &Definition) -> bool {
     match feed {
         Definition::Event(event) => dataset.transformer.is_none() && dataset.event() == Some(&event.name),
         Definition::Transformer(transformer) => dataset.transformer.as_ref() == Some(&transformer.name),
-        Definition::Dimension(_) | Definition::Dataset(_) | Definition::Source(_) => false,
+        Definition::Dimension(_)
+        | Definition::Dataset(_)
+        | Definition::Source(_)
+        | Definition::Pipeline(_)
+        | Definition::Schedule(_) => false,
     }
 }
 
@@ -258,6 +346,8 @@ fn compare(from: &Stored, to: &Definition, body: &Value) -> Result<Vec<Differenc
         (Definition::Dataset(from), Definition::Dataset(to)) => compare_datasets(from, to),
         (Definition::Source(from), Definition::Source(to)) => compare_sources(from, to),
         (Definition::Transformer(from), Definition::Transformer(to)) => compare_transformers(from, to),
+        (Definition::Pipeline(from), Definition::Pipeline(to)) => compare_pipelines(from, to),
+        (Definition::Schedule(from), Definition::Schedule(to)) => compare_schedules(from, to),
         _ => return Err(invalid(&"specs of two kinds are compared")),
     };
     compare_bodies(&from.record.body, body, &mut differences);

@@ -31,7 +31,7 @@ pub async fn load_dimension(ports: &PerfPorts<'_>, file: FileVersion) -> Handled
     let Some(load) = ports.store.load_pending_load(file).await? else {
         return Ok(Disposition::Reject(format!("{file} loads no rows")));
     };
-    if load.state == ContributionState::Pending {
+    if load.state == ContributionState::Pending && !load.is_held {
         let mut stage = Stage {
             ports,
             contribution_id: load.contribution_id,

@@ -56,6 +56,52 @@ pub async fn drive_dataset(store: &Store, sender: &dyn MessageSender, dataset: &
     Ok(())
 }
 
+/// Sends some of what a pipeline's runs have to be sent; where more may be left, the same message goes out again.
+///
+/// # Errors
+/// [`Failure`] of the queues or the database; what was not sent stays.
+pub async fn drive_pipeline(
+    store: &Store,
+    sender: &dyn MessageSender,
+    pipeline: &Name,
+) -> Result<(), Failure> {
+    let messages = store.list_outbox_of_pipeline(pipeline, DATASET_PAGE).await?;
+    if send_all(store, sender, &messages).await? == DATASET_PAGE as usize {
+        send_pipeline(sender, pipeline, 0).await?;
+    }
+    Ok(())
+}
+
+/// Has the status queue send what a pipeline's runs have to be sent: late before a commit that makes some, and without
+/// delay after it.
+///
+/// # Errors
+/// [`Failure`] of the queue.
+pub async fn send_pipeline(
+    sender: &dyn MessageSender,
+    pipeline: &Name,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    let pipeline = pipeline.clone();
+    let body = to_body(&Envelope::new(StatusMessage::DrivePipeline { pipeline }))?;
+    sender.send(Queue::Status, body, delay_seconds).await
+}
+
+/// Has the status queue let EventBridge have a schedule as it is: late before the commit that changes it, and without
+/// delay after it.
+///
+/// # Errors
+/// [`Failure`] of the queue.
+pub async fn send_schedule(
+    sender: &dyn MessageSender,
+    schedule: &Name,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    let schedule = schedule.clone();
+    let body = to_body(&Envelope::new(StatusMessage::ScheduleChanged { schedule }))?;
+    sender.send(Queue::Status, body, delay_seconds).await
+}
+
 /// Has the status queue send what existing files owe a dataset: late, before the commit that creates it (harmless if
 /// there is none), and without delay after it.
 ///

@@ -35,6 +35,45 @@ pub trait ObjectReader: Send + Sync {
     ) -> Result<Box<dyn ObjectStream>, Failure>;
 }
 
+/// What a bucket says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedObject {
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its version, in a bucket that keeps them.
+    pub version: Option<String>,
+    /// A checksum of its bytes as a whole, with its algorithm, where the bucket has one.
+    pub checksum: Option<(&'static str, String)>,
+}
+
+impl DescribedObject {
+    /// Whether the bytes are the same, as far as sizes say and checksums of the same algorithm.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let differs = match (&self.checksum, &other.checksum) {
+            (Some((one, left)), Some((another, right))) => one == another && left != right,
+            _ => false,
+        };
+        self.size_bytes == other.size_bytes && !differs
+    }
+}
+
+/// Moves objects from the landing to the collections bucket.
+#[async_trait]
+pub trait ObjectMover: Send + Sync {
+    /// An object of the landing bucket; none when it is not there, or not as that write left it.
+    async fn describe(&self, object: &ObjectAt) -> Result<Option<DescribedObject>, Failure>;
+
+    /// Copies such an object, of a known size, to a key of the collections bucket; again over itself without harm.
+    async fn copy(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure>;
+
+    /// A copy in the collections bucket; none when it is not there.
+    async fn describe_copy(&self, key: &str) -> Result<Option<DescribedObject>, Failure>;
+
+    /// Takes an object away from the landing bucket; it may be gone already.
+    async fn remove(&self, object: &ObjectAt) -> Result<(), Failure>;
+}
+
 /// The bytes of an object, a piece at a time.
 #[async_trait]
 pub trait ObjectStream: Send {
@@ -100,6 +139,31 @@ pub struct PresignedUpload {
     pub headers: Vec<(String, String)>,
     /// When it ends, in seconds since 1970.
     pub expires_at: i64,
+}
+
+/// A schedule as EventBridge is to have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedSchedule<'a> {
+    /// Its name, unique in the deployment.
+    pub name: &'a str,
+    /// `cron(…)` or `rate(…)`.
+    pub expression: &'a str,
+    /// The time zone of the clock that a cron means.
+    pub time_zone: &'a str,
+    /// Whether it fires.
+    pub is_enabled: bool,
+    /// What is sent when it does.
+    pub message: String,
+}
+
+/// EventBridge Scheduler.
+#[async_trait]
+pub trait Scheduler: Send + Sync {
+    /// Makes a schedule, or makes the one of that name what is wanted.
+    async fn put(&self, schedule: &WantedSchedule<'_>) -> Result<(), Failure>;
+
+    /// Takes a schedule away; it may be gone already.
+    async fn remove(&self, name: &str) -> Result<(), Failure>;
 }
 
 /// Makes addresses for uploads.

@@ -116,7 +116,7 @@ pub async fn begin_all(ports: &RunPorts<'_>, trigger: &str) -> Handled {
     let mut first_failure = None;
     for source in ports.store.list_source_names().await? {
         let new = NewRun {
-            run_id: run_of(trigger, &source),
+            run_id: run_of(trigger, source.as_str()),
             source: &source,
             is_scheduled: true,
             client_id: "schedule",
@@ -133,11 +133,12 @@ pub async fn begin_all(ports: &RunPorts<'_>, trigger: &str) -> Handled {
     first_failure.map_or(Ok(Disposition::Done), Err)
 }
 
-fn run_of(trigger: &str, source: &Name) -> RunId {
+/// The run that a trigger begins of something: the same again is the same run.
+pub(crate) fn run_of(trigger: &str, name: &str) -> RunId {
     let hash = Sha256::new()
         .chain_update(trigger)
         .chain_update([0])
-        .chain_update(source.as_str())
+        .chain_update(name)
         .finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);

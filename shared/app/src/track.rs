@@ -5,16 +5,46 @@ use millrace_core::ids::FileVersion;
 use millrace_core::message::StatusMessage;
 use millrace_store::Store;
 
-use crate::outbox::{drive_dataset, send_outbox};
-use crate::ports::MessageSender;
+use crate::outbox::{drive_dataset, drive_pipeline, send_outbox};
+use crate::ports::{MessageSender, Scheduler};
+use crate::schedules::{follow_schedule, run_schedule};
+use crate::sources::RunPorts;
 use crate::{Disposition, Handled};
 
-/// Handles a message of the status queue.
+/// What tracking needs.
+pub struct TrackPorts<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// The queues.
+    pub sender: &'a dyn MessageSender,
+    /// EventBridge.
+    pub scheduler: &'a dyn Scheduler,
+    /// When a run's messages are looked for again.
+    pub reminder_delay_seconds: u16,
+}
+
+/// Handles a message of the status queue; `message_id` is the queue's own, which a message that comes again keeps.
 ///
 /// # Errors
 /// A failure of the database or the queues.
-pub async fn track(store: &Store, sender: &dyn MessageSender, message: &StatusMessage) -> Handled {
+pub async fn track(ports: &TrackPorts<'_>, message: &StatusMessage, message_id: &str) -> Handled {
+    let (store, sender) = (ports.store, ports.sender);
     match message {
+        StatusMessage::DrivePipeline { pipeline } => {
+            drive_pipeline(store, sender, pipeline).await?;
+            Ok(Disposition::Done)
+        }
+        StatusMessage::ScheduleChanged { schedule } => {
+            follow_schedule(store, ports.scheduler, schedule).await
+        }
+        StatusMessage::RunSchedule { schedule } => {
+            let run_ports = RunPorts {
+                store,
+                sender,
+                reminder_delay_seconds: ports.reminder_delay_seconds,
+            };
+            run_schedule(&run_ports, schedule, message_id).await
+        }
         StatusMessage::FactsChanged { file } => store_status(store, *file).await,
         StatusMessage::DriveDataset { dataset } => {
             drive_dataset(store, sender, dataset).await?;

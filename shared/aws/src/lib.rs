@@ -13,7 +13,11 @@ mod data_api;
 mod dynamodb;
 mod failure;
 #[cfg(feature = "s3")]
+mod mover;
+#[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "scheduler")]
+mod scheduler;
 #[cfg(feature = "secrets")]
 mod secrets;
 #[cfg(feature = "source")]
@@ -29,7 +33,11 @@ pub use data_api::{DataApi, database_failure};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{ClientsTable, LocksTable, SettingsTable, table_answers};
 #[cfg(feature = "s3")]
+pub use mover::BucketMover;
+#[cfg(feature = "s3")]
 pub use s3::Bucket;
+#[cfg(feature = "scheduler")]
+pub use scheduler::{ScheduleAddress, Schedules};
 #[cfg(feature = "secrets")]
 pub use secrets::{DatabaseCredentials, SecretReader};
 #[cfg(feature = "source")]

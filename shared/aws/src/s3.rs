@@ -38,7 +38,12 @@ impl Bucket {
         }
     }
 
-    async fn client(&self) -> &Client {
+    /// The bucket's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) async fn client(&self) -> &Client {
         let make = || async {
             // A presigned PUT must not ask its user for a checksum that was not agreed on.
             let config = aws_sdk_s3::config::Builder::from(self.connection.config().await)
@@ -132,7 +137,7 @@ impl ObjectStore for Bucket {
 }
 
 /// What a read asks of the bytes, where no version says which they are.
-fn only_these_bytes(object: &ObjectAt) -> Option<String> {
+pub(crate) fn only_these_bytes(object: &ObjectAt) -> Option<String> {
     let etag = object.etag.as_deref().filter(|_| object.version.is_none())?;
     Some(format!("\"{}\"", etag.trim_matches('"')))
 }

@@ -23,16 +23,22 @@ pub enum SpecKind {
     Source,
     /// A plan over an event's rows.
     Transformer,
+    /// When something is brought up to date.
+    Pipeline,
+    /// When something is begun by the clock.
+    Schedule,
 }
 
 impl SpecKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Dimension,
         Self::Event,
         Self::Dataset,
         Self::Source,
         Self::Transformer,
+        Self::Pipeline,
+        Self::Schedule,
     ];
 
     /// The kind as it is written in routes, tables and keys.
@@ -44,6 +50,8 @@ impl SpecKind {
             Self::Dataset => "dataset",
             Self::Source => "source",
             Self::Transformer => "transformer",
+            Self::Pipeline => "pipeline",
+            Self::Schedule => "schedule",
         }
     }
 

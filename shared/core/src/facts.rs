@@ -75,6 +75,9 @@ pub struct DatasetFacts {
     pub dataset: Name,
     /// Whether the contribution has been applied, or needed no applying since a later version had been.
     pub applied: bool,
+    /// Whether it waits for a run of a pipeline: nobody drives it on before that.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// The facts of one file version.
@@ -191,6 +194,13 @@ impl FileFacts {
         !self.received && rule == Some(Rule::NeverReceived)
     }
 
+    /// Whether it waits for nothing but a run of a pipeline.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let mut open = self.datasets.iter().filter(|dataset| !dataset.applied).peekable();
+        !status(self).is_final() && open.peek().is_some() && open.all(|dataset| dataset.held)
+    }
+
     /// What is still to be done, from the facts alone; whoever drives on a version that was given up has it looked for
     /// once more.
     #[must_use]
@@ -204,7 +214,10 @@ impl FileFacts {
         if !self.validated {
             return vec![OpenStep::Ingest];
         }
-        let open = self.datasets.iter().filter(|dataset| !dataset.applied);
+        let open = self
+            .datasets
+            .iter()
+            .filter(|dataset| !dataset.applied && !dataset.held);
         open.map(|dataset| OpenStep::Apply(dataset.dataset.clone()))
             .collect()
     }
@@ -220,6 +233,7 @@ mod tests {
         DatasetFacts {
             dataset: Name::parse(name).unwrap(),
             applied,
+            held: false,
         }
     }
 
@@ -240,6 +254,23 @@ mod tests {
         facts.archived = true;
         assert_eq!(status(&facts), FileStatus::Archived);
         assert_eq!(facts.open_steps(), []);
+    }
+
+    #[test]
+    fn what_is_held_is_not_driven_on() {
+        let mut facts = FileFacts {
+            received: true,
+            validated: true,
+            datasets: vec![dataset("a", true), dataset("b", false)],
+            ..FileFacts::default()
+        };
+        assert!(!facts.is_held());
+        facts.datasets[1].held = true;
+        assert_eq!((status(&facts), facts.is_held()), (FileStatus::Completed, true));
+        assert_eq!(facts.open_steps(), []);
+        facts.datasets.push(dataset("c", false));
+        assert!(!facts.is_held());
+        assert_eq!(facts.open_steps(), [OpenStep::Apply(Name::parse("c").unwrap())]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ uuid_id!(
 );
 
 uuid_id!(
-    /// One run of a source.
+    /// One run of a source or a pipeline.
     RunId
 );
 

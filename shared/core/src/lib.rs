@@ -18,6 +18,7 @@ pub mod message;
 pub mod name;
 pub mod object_key;
 pub mod page;
+pub mod pipeline;
 pub mod principal;
 pub mod row_error;
 pub mod source;

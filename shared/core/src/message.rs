@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{DocumentId, FileVersion, RunId};
 use crate::name::Name;
+use crate::pipeline::MoveKind;
 
 /// The version of every payload written by this build.
 pub const MESSAGE_VERSION: u32 = 1;
@@ -145,6 +146,27 @@ pub enum PerfMessage {
         #[serde(flatten)]
         file: FileVersion,
     },
+    /// Move objects out of the landing bucket, a page of them: who handles it sends it again for the next.
+    MoveObjects {
+        /// Which.
+        moves: MoveKind,
+        /// Only those that arrived before this one.
+        #[serde(default)]
+        before: Option<i64>,
+    },
+    /// Delete objects from the landing bucket that were moved a while ago, a page of them.
+    LeaveLanding {
+        /// Only those that arrived before this one.
+        #[serde(default)]
+        before: Option<i64>,
+    },
+    /// Begin to look whether everything adds up: what the schedule sends.
+    ReconcileAll {},
+    /// Go on with that, some pages at a time.
+    Reconcile {
+        /// The run.
+        run_id: RunId,
+    },
 }
 
 /// Status queue.
@@ -168,6 +190,22 @@ pub enum StatusMessage {
     DriveDataset {
         /// The dataset.
         dataset: Name,
+    },
+    /// Send what a pipeline's runs have to be sent, some messages at a time, as [`Self::DriveDataset`].
+    DrivePipeline {
+        /// The pipeline.
+        pipeline: Name,
+    },
+    /// A schedule has changed: let EventBridge have what its newest version says. Sent late before the commit, and once
+    /// more after it.
+    ScheduleChanged {
+        /// The schedule.
+        schedule: Name,
+    },
+    /// It is time: what EventBridge sends.
+    RunSchedule {
+        /// The schedule.
+        schedule: Name,
     },
 }
 

@@ -6,6 +6,7 @@ use crate::definition::SpecKind;
 use crate::file_name::file_name_error;
 use crate::ids::{FileId, FileVersion};
 use crate::name::Name;
+use crate::pipeline::MoveKind;
 use crate::row_error::{FileError, Rule};
 
 /// Key of an uploaded object in the landing bucket.
@@ -120,6 +121,30 @@ pub fn parse_drop(key: &str) -> Result<DropKey<'_>, FileError> {
 pub fn source(source: &Name, entry: i64, token: u64) -> String {
     format!("sources/{source}/{entry}/{token:012}.csv")
 }
+
+/// Key of a moved object in the collections bucket: `archive/…` or `error/…`, behind it the file's spec, id and version.
+#[must_use]
+pub fn moved(moves: MoveKind, kind: SpecKind, spec: &Name, file: FileVersion) -> String {
+    let folder = match moves {
+        MoveKind::Archive => ARCHIVE,
+        MoveKind::Error => REFUSED,
+    };
+    format!(
+        "{folder}{}/{spec}/{}/{}",
+        kind.as_str(),
+        file.file_id,
+        file.version
+    )
+}
+
+/// Whether a key is one that [`moved`] made: its object lies in the collections bucket.
+#[must_use]
+pub fn is_moved(key: &str) -> bool {
+    key.starts_with(ARCHIVE) || key.starts_with(REFUSED)
+}
+
+const ARCHIVE: &str = "archive/";
+const REFUSED: &str = "error/";
 
 /// Key of a chunk's clean part in the collections bucket.
 #[must_use]

@@ -144,6 +144,7 @@ mod tests {
         let dataset = |name, applied| DatasetFacts {
             dataset: Name::parse(name).unwrap(),
             applied,
+            held: false,
         };
         let mut facts = FileFacts::default();
         assert_eq!(answers(&facts), "=>>>>>>>!!>", "in progress");

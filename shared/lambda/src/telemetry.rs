@@ -7,6 +7,30 @@ pub fn begin() {
     lambda_runtime::tracing::init_default_subscriber();
 }
 
+/// The namespace of our metrics.
+const NAMESPACE: &str = "Millrace";
+
+/// Writes counts as metrics, in the embedded metric format of `CloudWatch`: a line of its own, no log line of ours. What
+/// cannot be written is lost, as a log line would be.
+pub fn metrics(now_ms: u64, counts: &[(&str, u64)]) {
+    let mut line = metrics_line(now_ms, counts).to_string();
+    line.push('\n');
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes());
+}
+
+fn metrics_line(now_ms: u64, counts: &[(&str, u64)]) -> serde_json::Value {
+    let named: Vec<_> = counts
+        .iter()
+        .map(|(name, _)| serde_json::json!({"Name": name, "Unit": "Count"}))
+        .collect();
+    let mut line = serde_json::json!({"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": [
+        {"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": named}]}});
+    for (name, count) in counts {
+        line[*name] = (*count).into();
+    }
+    line
+}
+
 /// An error with its causes on one line, for the one place that logs it.
 ///
 /// A [`Failure`] is the last of them: its own source may quote what was sent or stored (PostgreSQL's DETAIL holds values
@@ -32,6 +56,15 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("migration 7 failed at line 3")]
     struct Migration(#[source] Failure);
+
+    #[test]
+    fn metrics_are_written_as_cloudwatch_reads_them() {
+        let line = super::metrics_line(1_673_179_200_000, &[("Findings", 2)]);
+        let expected = serde_json::json!({"_aws": {"Timestamp": 1_673_179_200_000_u64, "CloudWatchMetrics": [
+            {"Namespace": "Millrace", "Dimensions": [[]], "Metrics": [{"Name": "Findings", "Unit": "Count"}]}]},
+            "Findings": 2});
+        assert_eq!(line, expected);
+    }
 
     #[test]
     fn a_chain_ends_at_a_failure() {

@@ -9,6 +9,7 @@ mod fields;
 
 use millrace_core::Name;
 use millrace_core::definition::{DimensionDefinition, EventDefinition, SpecKind};
+use millrace_core::pipeline::{PipelineDefinition, ScheduleDefinition, ScheduleTarget};
 use millrace_core::source::SourceDefinition;
 use millrace_core::step::TransformerDefinition;
 use serde::{Serialize, Serializer};
@@ -61,6 +62,10 @@ pub enum Meaning {
     TargetChanged,
     /// Where and how a source is read.
     SourceChanged,
+    /// What a pipeline brings where, or when.
+    PipelineChanged,
+    /// What a schedule begins, or when.
+    ScheduleChanged,
     /// A title or a description.
     TextChanged,
     /// The body says the same in other words.
@@ -92,6 +97,8 @@ impl Meaning {
             Self::CatalogueChanged => "catalogue_changed",
             Self::TargetChanged => "target_changed",
             Self::SourceChanged => "source_changed",
+            Self::PipelineChanged => "pipeline_changed",
+            Self::ScheduleChanged => "schedule_changed",
             Self::TextChanged => "text_changed",
             Self::WrittenOtherwise => "written_otherwise",
         }
@@ -107,6 +114,8 @@ impl Meaning {
             | Self::OutputAdded
             | Self::CatalogueChanged
             | Self::SourceChanged
+            | Self::PipelineChanged
+            | Self::ScheduleChanged
             | Self::TextChanged
             | Self::WrittenOtherwise => true,
             Self::RequiredFieldAdded
@@ -249,6 +258,46 @@ pub fn compare_transformers(from: &TransformerDefinition, to: &TransformerDefini
     if from.steps != to.steps {
         let message = "datasets that are there were computed by other steps";
         found.add(&Pointer::of(&["steps"]), Meaning::PlanChanged, message);
+    }
+    found.0
+}
+
+/// What differs between two versions of a pipeline. Runs that have begun go on; nothing that was computed changes.
+#[must_use]
+pub fn compare_pipelines(from: &PipelineDefinition, to: &PipelineDefinition) -> Vec<Difference> {
+    let pairs = [
+        ("pipeline_type", from.pipeline_type == to.pipeline_type),
+        (
+            "pipeline",
+            (&from.targets, &from.needs) == (&to.targets, &to.needs),
+        ),
+        ("runs", from.runs == to.runs),
+    ];
+    others(&pairs, Meaning::PipelineChanged)
+}
+
+/// What differs between two versions of a schedule.
+#[must_use]
+pub fn compare_schedules(from: &ScheduleDefinition, to: &ScheduleDefinition) -> Vec<Difference> {
+    let target = match to.target {
+        ScheduleTarget::Pipeline(_) => "pipeline_name",
+        ScheduleTarget::Move(_) => "scheduled_type",
+    };
+    let pairs = [
+        (target, from.target == to.target),
+        ("scheduled_at", from.expression == to.expression),
+        ("time_zone", from.time_zone == to.time_zone),
+        ("state", from.state == to.state),
+    ];
+    others(&pairs, Meaning::ScheduleChanged)
+}
+
+/// The members of which another thing is said.
+fn others(pairs: &[(&str, bool)], meaning: Meaning) -> Vec<Difference> {
+    let mut found = Differences::default();
+    for (member, _) in pairs.iter().filter(|(_, is_same)| !is_same) {
+        let message = format!("the {} is another one", member.replace('_', " "));
+        found.add(&Pointer::of(&[member]), meaning, message);
     }
     found.0
 }

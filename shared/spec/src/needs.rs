@@ -15,6 +15,8 @@ pub fn retired_need(kind: SpecKind, needed: (SpecKind, &str)) -> SpecErrors {
         (SpecKind::Dataset, SpecKind::Dataset) => {
             "/input/properties/dataset/properties/aggregate/properties/columns/items/properties/table/pattern"
         }
+        (SpecKind::Pipeline, _) => "/pipeline",
+        (SpecKind::Schedule, _) => "/pipeline_name",
         _ => "",
     };
     let message = format!("the {} {} is retired", needed.0.as_str(), needed.1);

@@ -22,6 +22,8 @@ pub fn schema_text(kind: SpecKind) -> &'static str {
         SpecKind::Dataset => include_str!("../schemas/spec-dataset-1.json"),
         SpecKind::Source => include_str!("../schemas/spec-source-1.json"),
         SpecKind::Transformer => include_str!("../schemas/spec-transformer-1.json"),
+        SpecKind::Pipeline => include_str!("../schemas/spec-pipeline-1.json"),
+        SpecKind::Schedule => include_str!("../schemas/spec-schedule-1.json"),
     }
 }
 
@@ -43,6 +45,8 @@ static EVENT: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Eve
 static DATASET: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dataset));
 static SOURCE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Source));
 static TRANSFORMER: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Transformer));
+static PIPELINE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Pipeline));
+static SCHEDULE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Schedule));
 
 /// Notes every way in which a body breaks its kind's schema.
 pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
@@ -60,6 +64,8 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         SpecKind::Dataset => &DATASET,
         SpecKind::Source => &SOURCE,
         SpecKind::Transformer => &TRANSFORMER,
+        SpecKind::Pipeline => &PIPELINE,
+        SpecKind::Schedule => &SCHEDULE,
     };
     let Some(validator) = validator.as_ref() else {
         problems.add(

@@ -28,6 +28,8 @@ pub struct PendingContribution {
     pub contribution_id: ContributionId,
     /// Where it stands.
     pub state: ContributionState,
+    /// Whether it waits for a run of a pipeline.
+    pub is_held: bool,
     /// Whether the file version takes its predecessors back without anything in their place.
     pub is_delete: bool,
     /// The contribution of the file that counts at present, if any.
@@ -141,7 +143,7 @@ impl Store {
         dataset: &Name,
     ) -> Result<Option<PendingContribution>, Failure> {
         let statement = Statement::new(
-            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, \
+            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'is_held', c.is_held, \
              'is_delete', t.mode = 'delete', 'dataset_version', d.version, \
              'current', (select jsonb_build_object('contribution_id', o.contribution_id, 'version', o.version, \
                 'partial_key', o.partial_key) from ingestion.contribution o where o.target_kind = 'dataset' \

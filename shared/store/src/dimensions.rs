@@ -15,6 +15,8 @@ pub struct PendingLoad {
     pub contribution_id: ContributionId,
     /// Where it stands.
     pub state: ContributionState,
+    /// Whether it waits for a run of a pipeline.
+    pub is_held: bool,
     /// The dimension, or the dataset whose rows come ready.
     pub target: Name,
     /// The columns of its key in the key's order, counted from 1; a dataset may have none.
@@ -44,7 +46,7 @@ impl Store {
     /// [`Failure`] of the database.
     pub async fn load_pending_load(&self, file: FileVersion) -> Result<Option<PendingLoad>, Failure> {
         let statement = Statement::new(
-            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'target', c.target, \
+            "select jsonb_build_object('contribution_id', c.contribution_id, 'state', c.state, 'is_held', c.is_held, 'target', c.target, \
                 'key_positions', d.key_positions)::text \
              from ingestion.contribution c join ingestion.dimension d on d.kind = c.target_kind and d.name = c.target \
              where c.file_id = cast(:file_id as uuid) \

@@ -69,6 +69,9 @@ pub struct FileRecord {
     /// Where the object lies, when it is not where an upload would have put it.
     #[serde(default)]
     pub object_key: Option<String>,
+    /// Where the object lies in the collections bucket, once it was moved there.
+    #[serde(default)]
+    pub moved_key: Option<String>,
     /// Which write of the object holds the bytes: its version in the bucket, where it may be written again.
     #[serde(default)]
     pub object_version: Option<String>,
@@ -106,7 +109,17 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// The version's object in the landing bucket.
+    /// The version's object where it lies: in the landing bucket, or in the collections bucket once it was moved there
+    /// ([`object_key::is_moved`]).
+    #[must_use]
+    pub fn object(&self) -> ObjectAt {
+        match &self.moved_key {
+            Some(key) => key.clone().into(),
+            None => self.landing_object(),
+        }
+    }
+
+    /// The version's object in the landing bucket, where it came.
     #[must_use]
     pub fn landing_object(&self) -> ObjectAt {
         let upload = || object_key::upload(self.file);
@@ -147,7 +160,7 @@ const FILE_RECORD: &str = "
         'file_id', t.file_id, 'version', t.version, 'sequence', t.sequence,
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
-        'object_key', t.object_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
+        'object_key', t.object_key, 'moved_key', t.moved_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
         'base_version', t.base_version, 'root_version', t.root_version,
         'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
@@ -157,17 +170,17 @@ const FILE_RECORD: &str = "
             'received', t.received_at is not null, 'validated', t.validated_at is not null,
             'counts', jsonb_build_object('rows', t.rows, 'kept', t.kept, 'rejected', t.rejected),
             'datasets', (select coalesce(jsonb_agg(jsonb_build_object('dataset', c.target,
-                'applied', c.state <> 'pending') order by c.target), '[]')
+                'applied', c.state <> 'pending', 'held', c.is_held and c.state = 'pending') order by c.target), '[]')
                 from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version),
             'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null))::text";
 
 /// Whether something is still to be done for a file version, found by the two indexes of what is open: it is not
-/// validated, or has a contribution that is not settled.
+/// validated, or has a contribution that is neither settled nor held.
 pub(crate) const IS_OPEN: &str = "(t.sequence in ( \
          select o.sequence from ingestion.file_tracker o where o.validated_at is null and o.error is null \
          union all select p.sequence from ingestion.contribution c \
              join ingestion.file_tracker p on p.file_id = c.file_id and p.version = c.version \
-             where c.state = 'pending' and p.error is null) \
+             where c.state = 'pending' and not c.is_held and p.error is null) \
      and t.archived_at is null and t.unchanged_of is null)";
 
 pub(crate) fn for_file(text: impl Into<std::borrow::Cow<'static, str>>, file: FileVersion) -> Statement {
@@ -307,6 +320,22 @@ impl Store {
             .bind("before", filter.before)
             .bind("limit", filter.limit);
         self.json_list(statement).await
+    }
+
+    /// File versions of which something holds (an expression over `t`, of our own), the newest first, before one.
+    pub(crate) async fn list_files_where(
+        &self,
+        holds: &'static str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<FileRecord>, Failure> {
+        let text = format!(
+            "select {FILE_RECORD} from ingestion.file_tracker t where {holds} \
+             and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
+             order by t.sequence desc limit cast(:limit as integer)"
+        );
+        let statement = Statement::new(text).bind("before", before);
+        self.json_list(statement.bind("limit", limit)).await
     }
 
     /// Stores the status that follows from the facts, where people look for it with SQL.

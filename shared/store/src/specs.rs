@@ -71,7 +71,7 @@ pub enum CreateSpec {
 }
 
 /// The SQLSTATE of a spec that needs a retired one.
-const NEEDS_RETIRED: &str = "MR001";
+pub(crate) const NEEDS_RETIRED: &str = "MR001";
 
 impl Store {
     /// Creates a spec with its table and view, and has existing files contribute to a new dataset: their messages wait
@@ -148,9 +148,11 @@ impl Store {
         client_id: &str,
     ) -> Result<(), Failure> {
         let (table, statements) = match definition {
-            Definition::Event(_) | Definition::Source(_) | Definition::Transformer(_) => {
-                (serde_json::Value::Null, Vec::new())
-            }
+            Definition::Event(_)
+            | Definition::Source(_)
+            | Definition::Transformer(_)
+            | Definition::Pipeline(_)
+            | Definition::Schedule(_) => (serde_json::Value::Null, Vec::new()),
             Definition::Dimension(dimension) => self.plan_rows(dimension).await?,
             Definition::Dataset(dataset) => match dataset.as_dimension() {
                 Some(rows) => self.plan_rows(&rows).await?,

@@ -1,5 +1,7 @@
 //! The sample triggers in `events/`, handled by the functions' own handlers over memory and a real database.
 
+mod clock;
+
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
@@ -103,6 +105,7 @@ impl Functions {
         let deps = millrace_fn_perf_worker::deps::Deps {
             store: self.database.store(),
             collections: self.collections(),
+            mover: self.road.mover(),
             sender,
             queues,
             reminder_delay_seconds: 60,
@@ -126,6 +129,8 @@ impl Functions {
             store: self.database.store(),
             sender,
             queues,
+            scheduler: self.road.scheduler.clone(),
+            reminder_delay_seconds: 60,
         };
         millrace_fn_status_updater::handler::handle(trigger, &deps).await
     }

@@ -71,6 +71,11 @@ impl Calls<'_> {
         ("s3", "get_object", asked)
     }
 
+    fn delete(&self, bucket: &str, key: &str) -> Call {
+        let asked = json!({"Bucket": self.0.output(bucket), "Key": key});
+        ("s3", "delete_object", asked)
+    }
+
     fn queue(&self, operation: &'static str, queue: &str) -> Call {
         let mut asked = json!({"QueueUrl": self.0.output(queue)});
         match operation {
@@ -117,6 +122,7 @@ impl Calls<'_> {
         let (landing, collections) = ("LandingBucketName", "CollectionsBucketName");
         match name {
             "api" => vec![
+                self.delete(landing, "uploads/x"),
                 receive("IngestQueueUrl"),
                 send("ChunkQueueUrl"),
                 self.put(landing, "sources/x"),
@@ -127,6 +133,7 @@ impl Calls<'_> {
                 self.client("delete_item"),
             ],
             "csv-ingest" => vec![
+                self.delete(landing, "uploads/x"),
                 self.put(landing, "uploads/x"),
                 self.put(landing, "sources/x"),
                 send("IngestQueueUrl"),
@@ -136,7 +143,8 @@ impl Calls<'_> {
                 self.client("get_item"),
             ],
             "perf-worker" => vec![
-                self.get(landing, "uploads/x"),
+                self.put(landing, "uploads/x"),
+                self.delete(collections, "parts/x"),
                 self.put(collections, "parts/x"),
                 send("IngestQueueUrl"),
                 self.owner_secret(),
@@ -163,6 +171,7 @@ impl Calls<'_> {
                 self.client("get_item"),
             ],
             "status-updater" => vec![
+                self.delete(landing, "uploads/x"),
                 self.put(collections, "parts/x"),
                 send("ChunkQueueUrl"),
                 self.get(landing, "uploads/x"),

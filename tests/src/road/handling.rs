@@ -6,10 +6,12 @@ use millrace_app::contribute::{PerfPorts, contribute};
 use millrace_app::fetch::{FetchPorts, fetch_source};
 use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
+use millrace_app::moves::{MovePorts, leave_landing, move_objects};
 use millrace_app::ports::{MessageSender, Surroundings as _};
+use millrace_app::reconcile_daily::{ReconcilePorts, begin_reconciliation, go_on_reconciling};
 use millrace_app::render_document::render_document;
 use millrace_app::sources::{RunPorts, begin_all};
-use millrace_app::track::track;
+use millrace_app::track::{TrackPorts, track};
 use millrace_core::failure::Failure;
 use millrace_core::message::{
     ChunkMessage, Envelope, FetchMessage, IngestMessage, PdfMessage, PerfMessage, Queue, StatusMessage,
@@ -31,26 +33,51 @@ impl Road {
                 };
                 return Self::handle_arrival(&ports, message).await;
             }
-            Queue::Perf => {
-                let ports = PerfPorts {
-                    sender: &sender,
-                    ..self.perf_ports()
-                };
-                match decode(body)? {
-                    PerfMessage::Aggregate { file, dataset } => contribute(&ports, file, &dataset).await,
-                    PerfMessage::LoadDimension { file } => load_dimension(&ports, file).await,
-                }
-            }
+            Queue::Perf => self.handle_perf(&sender, decode(body)?).await,
             Queue::Fetch => self.handle_fetch(&sender, decode(body)?).await,
             Queue::Status => {
                 let message: StatusMessage = decode(body)?;
-                track(&self.store, &sender, &message).await
+                let ports = TrackPorts {
+                    sender: &sender,
+                    ..self.track_ports()
+                };
+                track(&ports, &message, &self.trigger).await
             }
             Queue::Pdf => {
                 let PdfMessage::RenderDocument { document_id } = decode(body)?;
                 render_document(&self.render_ports(), document_id, self.delivery(false)).await
             }
         })
+    }
+
+    async fn handle_perf(
+        &self,
+        sender: &dyn MessageSender,
+        message: PerfMessage,
+    ) -> Result<Disposition, Failure> {
+        let ports = PerfPorts {
+            sender,
+            ..self.perf_ports()
+        };
+        let moving = MovePorts {
+            sender,
+            ..self.move_ports()
+        };
+        let reconciling = ReconcilePorts {
+            sender,
+            ..self.reconcile_ports()
+        };
+        match message {
+            PerfMessage::Aggregate { file, dataset } => contribute(&ports, file, &dataset).await,
+            PerfMessage::LoadDimension { file } => load_dimension(&ports, file).await,
+            PerfMessage::MoveObjects { moves, before } => move_objects(&moving, moves, before).await,
+            PerfMessage::LeaveLanding { before } => leave_landing(&moving, before).await,
+            PerfMessage::ReconcileAll {} => begin_reconciliation(&reconciling, &self.trigger).await,
+            PerfMessage::Reconcile { run_id } => {
+                let gone_on = go_on_reconciling(&reconciling, run_id).await;
+                gone_on.map(|_| Disposition::Done)
+            }
+        }
     }
 
     async fn handle_arrival(ports: &IngestPorts<'_>, message: &Sent) -> Option<Result<Disposition, Failure>> {

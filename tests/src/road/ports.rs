@@ -6,8 +6,11 @@ use millrace_app::contribute::PerfPorts;
 use millrace_app::fetch::FetchPorts;
 use millrace_app::hops::HopSender;
 use millrace_app::ingest::IngestPorts;
-use millrace_app::ports::MessageSender;
+use millrace_app::moves::MovePorts;
+use millrace_app::ports::{MessageSender, ObjectMover};
+use millrace_app::reconcile_daily::ReconcilePorts;
 use millrace_app::sources::RunPorts;
+use millrace_app::track::TrackPorts;
 use millrace_core::message::Queue;
 
 use super::Road;
@@ -63,7 +66,7 @@ impl Road {
     pub fn ingest_ports(&self) -> IngestPorts<'_> {
         IngestPorts {
             store: &self.store,
-            landing: &self.faulty_landing,
+            landing: &self.moved_reader,
             collections: &self.faulty_collections,
             sender: &self.senders.ingest,
             surroundings: &self.surroundings,
@@ -80,6 +83,55 @@ impl Road {
             collections: &self.faulty_collections,
             sender: &self.senders.perf,
             surroundings: &self.surroundings,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What tracking works with.
+    #[must_use]
+    pub fn track_ports(&self) -> TrackPorts<'_> {
+        TrackPorts {
+            store: &self.store,
+            sender: &self.senders.status,
+            scheduler: self.scheduler.as_ref(),
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What moves objects, with faults.
+    #[must_use]
+    pub fn mover(&self) -> Arc<dyn ObjectMover> {
+        Arc::clone(&self.mover) as Arc<dyn ObjectMover>
+    }
+
+    /// What moving objects works with.
+    #[must_use]
+    pub fn move_ports(&self) -> MovePorts<'_> {
+        MovePorts {
+            store: &self.store,
+            mover: self.mover.as_ref(),
+            sender: &self.senders.perf,
+            reminder_delay_seconds: 60,
+            grace_seconds: self.grace_seconds,
+        }
+    }
+
+    /// What reconciling by the clock works with.
+    #[must_use]
+    pub fn reconcile_ports(&self) -> ReconcilePorts<'_> {
+        ReconcilePorts {
+            store: &self.store,
+            collections: &self.faulty_collections,
+            sender: &self.senders.perf,
+        }
+    }
+
+    /// What beginning runs of pipelines works with.
+    #[must_use]
+    pub fn pipeline_ports(&self) -> RunPorts<'_> {
+        RunPorts {
+            store: &self.store,
+            sender: &self.senders.api,
             reminder_delay_seconds: 60,
         }
     }

@@ -50,7 +50,7 @@ impl Road {
     pub async fn repair_file(&self, file: FileVersion) -> Result<(Vec<u8>, bool), RepairFileError> {
         let ports = RepairFilePorts {
             store: &self.store,
-            landing: &self.landing,
+            landing: &self.moved_reader,
             collections: &self.collections,
             documents: &self.documents,
             signer: &self.documents,

@@ -88,6 +88,9 @@ pub struct FedDataset {
     pub dataset: Name,
     /// Whether it has the file.
     pub applied: bool,
+    /// Whether the file is held until a run of a pipeline begins.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 impl From<DatasetFacts> for FedDataset {
@@ -95,6 +98,7 @@ impl From<DatasetFacts> for FedDataset {
         Self {
             dataset: facts.dataset,
             applied: facts.applied,
+            held: facts.held,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What does not add up, on the wire.
 
 use millrace_app::reconcile::{Finding, Reconciled};
-use millrace_core::FileId;
+use millrace_core::{FileId, RunId};
+use millrace_store::reconciliation::{FindingRecord, ReconciliationRecord};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -73,4 +74,82 @@ impl From<Reconciled> for ReconciliationPage {
             next: reconciled.next,
         }
     }
+}
+
+/// A look at the whole by the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReconciliationItem {
+    /// The run.
+    #[schema(value_type = String, format = Uuid)]
+    pub run_id: RunId,
+    /// How many files, datasets, partials, parts or queues were looked at so far.
+    pub checked: u64,
+    /// How much does not add up.
+    pub findings: u64,
+    /// When it began (RFC 3339).
+    pub started_at: String,
+    /// When it was over; null while it goes on.
+    pub finished_at: Option<String>,
+}
+
+impl From<ReconciliationRecord> for ReconciliationItem {
+    fn from(record: ReconciliationRecord) -> Self {
+        Self {
+            run_id: record.run_id,
+            checked: record.checked,
+            findings: record.findings,
+            started_at: record.started_at,
+            finished_at: record.finished_at,
+        }
+    }
+}
+
+/// A page of looks at the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReconciliationRunPage {
+    /// The looks, the newest first.
+    pub items: Vec<ReconciliationItem>,
+    /// Hand this back as `cursor` to get the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// Something that did not add up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FoundDetail {
+    /// The rule, as in `GET /reconciliation`.
+    #[schema(example = "cells_differ")]
+    pub rule: String,
+    /// The dataset, where it is about one.
+    pub dataset: Option<String>,
+    /// The file, where it is about one.
+    #[schema(value_type = Option<String>)]
+    pub file_id: Option<FileId>,
+    /// Its version.
+    pub version: Option<u32>,
+    /// What it was and what it should have been.
+    pub message: String,
+}
+
+impl From<FindingRecord> for FoundDetail {
+    fn from(record: FindingRecord) -> Self {
+        Self {
+            rule: record.rule,
+            dataset: record.dataset,
+            file_id: record.file_id,
+            version: record.version,
+            message: record.message,
+        }
+    }
+}
+
+/// A look at the whole with what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReconciliationRunDetail {
+    /// The look.
+    #[serde(flatten)]
+    pub run: ReconciliationItem,
+    /// What did not add up, of this page.
+    pub found: Vec<FoundDetail>,
+    /// Hand this back as `cursor` to get the next of them; null on the last page.
+    pub next: Option<String>,
 }

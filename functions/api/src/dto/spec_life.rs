@@ -105,7 +105,7 @@ pub struct SpecDifference {
     /// What it means, stable: `field_added`, `required_field_added`, `field_removed`, `type_changed`, `rule_tightened`,
     /// `rule_loosened`, `rule_changed`, `format_changed`, `key_changed`, `feed_changed`, `grouping_changed`, `cells_changed`,
     /// `dimension_changed`, `plan_changed`, `output_added`, `output_removed`, `output_changed`, `catalogue_changed`, `target_changed`,
-    /// `source_changed`, `text_changed`, `written_otherwise`.
+    /// `source_changed`, `pipeline_changed`, `schedule_changed`, `text_changed`, `written_otherwise`.
     #[schema(example = "rule_loosened")]
     pub code: String,
     /// Whether what is there goes on to mean what it meant.

@@ -1,11 +1,13 @@
 //! Specs on the wire.
 
 use millrace_core::definition::SpecKind;
+use millrace_spec::next_runs;
 use millrace_store::specs::{Definition, SpecRecord, SpecSummary};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::dto::schedules::ScheduleStatus;
 use crate::extract::{QueryMembers, ReadQuery};
 use crate::problem::Problem;
 
@@ -67,6 +69,9 @@ pub struct SpecValid {
     /// What would be served, for a dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Vec<String>>,
+    /// The next times (RFC 3339, UTC), for a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_runs: Option<Vec<String>>,
     /// What stands under the name now.
     pub stored: Stored,
 }
@@ -84,9 +89,10 @@ pub enum Stored {
 }
 
 impl SpecValid {
-    /// The answer for a definition whose body was posted, beside what is stored.
+    /// The answer for a definition whose body was posted, beside what is stored, as of an instant in milliseconds since
+    /// 1970.
     #[must_use]
-    pub fn new(definition: &Definition, body: &Value, stored: Option<&SpecRecord>) -> Self {
+    pub fn new(definition: &Definition, body: &Value, stored: Option<&SpecRecord>, now_ms: u64) -> Self {
         let Description {
             kind,
             name,
@@ -98,6 +104,10 @@ impl SpecValid {
             name,
             key,
             outputs,
+            next_runs: match definition {
+                Definition::Schedule(schedule) => Some(next_runs(schedule, None, now_ms)),
+                _ => None,
+            },
             stored: match stored {
                 None => Stored::Absent,
                 Some(stored) if stored.body == *body => Stored::Identical,
@@ -124,6 +134,8 @@ fn describe(definition: &Definition) -> Description {
         Definition::Event(event) => (SpecKind::Event, &event.name, None, None),
         Definition::Source(source) => (SpecKind::Source, &source.name, None, None),
         Definition::Transformer(transformer) => (SpecKind::Transformer, &transformer.name, None, None),
+        Definition::Pipeline(pipeline) => (SpecKind::Pipeline, &pipeline.name, None, None),
+        Definition::Schedule(schedule) => (SpecKind::Schedule, &schedule.name, None, None),
         Definition::Dataset(dataset) => {
             let outputs = dataset
                 .outputs
@@ -172,6 +184,9 @@ pub struct SpecDetail {
     /// The body as it was posted.
     #[schema(value_type = Object)]
     pub body: Value,
+    /// How it stands, for the newest version of a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleStatus>,
 }
 
 /// A page of specs.
@@ -234,6 +249,7 @@ impl From<SpecRecord> for SpecDetail {
         Self {
             item,
             body: record.body,
+            schedule: None,
         }
     }
 }

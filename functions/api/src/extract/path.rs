@@ -26,7 +26,7 @@ pub struct DocumentIdInPath(pub DocumentId);
 #[derive(Debug, Clone, Copy)]
 pub struct RunIdInPath(pub RunId);
 
-/// `{kind}`: `dimension`, `event`, `dataset`, `source` or `transformer`.
+/// `{kind}`: `dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`.
 #[derive(Debug, Clone, Copy)]
 pub struct KindInPath(pub SpecKind);
 
@@ -92,6 +92,10 @@ impl<S: Send + Sync> FromRequestParts<S> for KindInPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = member(parts, state, "kind").await?;
         let kind = SpecKind::parse(&text).map(Self);
-        kind.ok_or_else(|| Problem::not_found("specs are of kind dimension, event, dataset or source"))
+        kind.ok_or_else(|| {
+            Problem::not_found(
+                "specs are of kind dimension, event, dataset, source, transformer, pipeline or schedule",
+            )
+        })
     }
 }

@@ -109,6 +109,13 @@ fn example(kind: SpecKind) -> Value {
                 {"derive": {"column": "present", "type": "integer", "cases": {"of": "status",
                     "when": {"1": "1", "2": "0"}}}}]})
         }
+        SpecKind::Pipeline => json!({"pipeline_name": "attendance_nightly", "pipeline_type": "ingest_to_db",
+            "runs": "on_request", "pipeline": [{"event_name": "event_students_attendance",
+                "dataset_name": "SAC_stds_atd_cmp_by_school", "dimension_name": "", "transformer_name": ""}]}),
+        SpecKind::Schedule => {
+            json!({"pipeline_name": "attendance_nightly", "scheduled_at": "cron(0 2 * * ? *)",
+            "time_zone": "Asia/Kolkata"})
+        }
         SpecKind::Source => json!({"ingestion_type": "source", "source_name": "attendance_of_district",
             "list": {"kind": "html", "url": "https://data.example.org/attendance/",
                 "pattern": r"/attendance-(?<date>\d{4}-\d{2}-\d{2})\.csv$", "date_format": "YYYY-MM-DD"},

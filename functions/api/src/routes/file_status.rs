@@ -85,6 +85,12 @@ fn answer(record: &FileRecord, is_as_asked: bool, messages: usize) -> StatusAnsw
     let now = status(&record.facts);
     let message = match is_as_asked {
         true => "File status updated successfully".to_owned(),
+        false if record.facts.is_held() => {
+            format!(
+                "the file is at {} and is held until a run of a pipeline begins",
+                now.as_str()
+            )
+        }
         false => format!("the file is at {} and has been driven on", now.as_str()),
     };
     StatusAnswered {

@@ -176,7 +176,7 @@ async fn expect_source(deps: &Deps, name: &Name) -> Answer<()> {
     found.map(|_| ()).ok_or_else(|| no_source(name))
 }
 
-fn cursor(page: &PageQuery) -> Answer<Option<i64>> {
+pub(crate) fn cursor(page: &PageQuery) -> Answer<Option<i64>> {
     let cursor = page.cursor.as_deref();
     let number = cursor.map(|text| text.parse::<i64>().ok().filter(|number| *number >= 0));
     match number {
@@ -186,7 +186,7 @@ fn cursor(page: &PageQuery) -> Answer<Option<i64>> {
 }
 
 /// The cursor behind a full page.
-fn next<T>(items: &[T], size: PageSize, place: impl Fn(&T) -> i64) -> Option<String> {
+pub(crate) fn next<T>(items: &[T], size: PageSize, place: impl Fn(&T) -> i64) -> Option<String> {
     let is_full = items.len() == size.items() as usize;
     items
         .last()

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::life::{Migration, compare_versions, compare_with_body, migrate_spec, restore_spec};
+use millrace_app::life::{
+    Migration, compare_versions, compare_with_body, migrate_spec, restore_spec, retire_spec,
+};
 use millrace_core::Name;
 use millrace_core::definition::SpecKind;
 use millrace_core::principal::{Principal, Scope};
@@ -36,8 +38,18 @@ pub(crate) fn no_spec(kind: SpecKind, name: &Name, version: Option<u32>) -> Prob
 pub(crate) fn may_change(kind: SpecKind, caller: &Principal) -> Answer<()> {
     match kind {
         SpecKind::Transformer => require(caller, Scope::Admin),
-        SpecKind::Dimension | SpecKind::Event | SpecKind::Dataset | SpecKind::Source => Ok(()),
+        SpecKind::Dimension
+        | SpecKind::Event
+        | SpecKind::Dataset
+        | SpecKind::Source
+        | SpecKind::Pipeline
+        | SpecKind::Schedule => Ok(()),
     }
+}
+
+pub(crate) fn needs_retired() -> Problem {
+    let detail = "a spec that it needs has been retired";
+    Problem::conflict("needs_retired", detail)
 }
 
 pub(crate) fn retired() -> Problem {
@@ -47,7 +59,7 @@ pub(crate) fn retired() -> Problem {
 
 /// Lists the versions of a spec, in their order.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/versions", operation_id = "list_spec_versions", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), PageQuery),
     responses((status = 200, description = "A page.", body = SpecPage, example = json!({"items": [
         {"kind": "event", "name": "event_students_attendance", "version": 1, "created_by": "demo",
@@ -85,7 +97,7 @@ pub(crate) async fn list_versions(
 
 /// Compares two versions of a spec: what differs, what each difference means, and whether it is additive.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/compare", operation_id = "compare_spec_versions", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), CompareQuery),
     responses((status = 200, description = "What differs.", body = SpecComparison, example = json!({"kind": "event",
         "name": "event_students_attendance", "from": 1, "to": 2, "additive": true, "differences": [
@@ -111,7 +123,7 @@ pub(crate) async fn compare(
 
 /// Compares a body with the newest version of its spec, as replacing that one would, and saves nothing.
 #[utoipa::path(post, path = "/spec/{kind}/compare", operation_id = "compare_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event")),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event")),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses((status = 200, description = "What differs.", body = SpecComparison, example = json!({"kind": "event",
         "name": "event_students_attendance", "from": 1, "to": null, "additive": false, "differences": [
@@ -137,7 +149,7 @@ pub(crate) async fn compare_body(
 /// version, those under way against theirs. The same body again answers the version that it became. A transformer takes the scope
 /// `admin`.
 #[utoipa::path(put, path = "/spec/{kind}/{name}", operation_id = "migrate_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), ReplacesQuery),
     request_body(content = Object, description = "A spec in the seed's shape."),
     responses(
@@ -168,6 +180,7 @@ pub(crate) async fn migrate(
         Migration::NotAdditive(differences) => return Err(not_additive(differences)),
         Migration::Retired => return Err(retired()),
         Migration::InUse => return Err(Problem::spec_in_use()),
+        Migration::NeedsRetired => return Err(needs_retired()),
         Migration::NoSpec => return Err(no_spec(kind, &name, None)),
     };
     Ok((status, Json(SpecMigrated::new(kind, &name, version, message))))
@@ -186,7 +199,7 @@ fn not_additive(differences: Vec<Difference>) -> Problem {
 
 /// Lists the specs that need a spec: datasets their event, datasets and dimension, sources their target.
 #[utoipa::path(get, path = "/spec/{kind}/{name}/dependants", operation_id = "list_dependants", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance"), PageQuery),
     responses((status = 200, description = "A page.", body = DependantPage, example = json!({"items": [
         {"kind": "dataset", "name": "SAC_stds_atd_cmp_by_school", "retired": false}], "next": null}))))]
@@ -224,7 +237,7 @@ pub(crate) async fn list_dependants(
 /// It takes no files any more and is hidden from lists; its versions, data and views stay, and so does the name. A dataset
 /// stays as it is, whatever becomes of the files of its event. Refused with `spec_needed`, and a list, while specs need it that are not retired themselves.
 #[utoipa::path(delete, path = "/spec/{kind}/{name}", operation_id = "retire_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
     responses((status = 200, description = "It is retired, now or before.", body = SpecState, example = json!({
         "kind": "event", "name": "event_students_attendance", "retired": true}))))]
@@ -235,8 +248,7 @@ pub(crate) async fn retire(
     Caller(caller): Caller,
 ) -> Answer<Json<SpecState>> {
     may_change(kind, &caller)?;
-    let store = &deps.owner_store;
-    match store.retire_spec(kind, name.as_str(), &caller.client_id).await? {
+    match retire_spec(deps.spec_ports(), (kind, &name), &caller.client_id).await? {
         RetireSpec::Retired => Ok(state(kind, &name, true)),
         RetireSpec::NoSpec => Err(no_spec(kind, &name, None)),
         RetireSpec::Needed { dependants } => Err(blocked(
@@ -253,7 +265,7 @@ pub(crate) async fn retire(
 
 /// Brings a retired spec back. A dataset takes in what came meanwhile, and is unseen until that is through.
 #[utoipa::path(post, path = "/spec/{kind}/{name}/restore", operation_id = "restore_spec", tag = "specs",
-    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source` or `transformer`", example = "event"),
+    params(("kind" = String, Path, description = "`dimension`, `event`, `dataset`, `source`, `transformer`, `pipeline` or `schedule`", example = "event"),
         ("name" = String, Path, description = "The spec's name", example = "event_students_attendance")),
     responses((status = 200, description = "It is in use, now or before.", body = SpecState, example = json!({
         "kind": "event", "name": "event_students_attendance", "retired": false}))))]

@@ -195,10 +195,7 @@ async fn a_bad_spec_answers_every_problem_with_its_pointer() {
     let other_kind = api_without_database().post("/spec/dimension", &event()).await;
     assert_eq!(other_kind.code(), "invalid_spec");
     assert_eq!(
-        api_without_database()
-            .post("/spec/pipeline", &event())
-            .await
-            .status,
+        api_without_database().post("/spec/policy", &event()).await.status,
         StatusCode::NOT_FOUND
     );
 }

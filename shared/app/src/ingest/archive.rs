@@ -25,7 +25,7 @@ pub(super) async fn check_archive(
     size_bytes: u64,
 ) -> Result<Disposition, Stopped> {
     let limits = ArchiveLimits::default();
-    let archive = Archive::open(ports.landing, record.landing_object(), size_bytes, &limits).await?;
+    let archive = Archive::open(ports.landing, record.object(), size_bytes, &limits).await?;
     object.read_over().await?;
     let mut chunk = None;
     let checked = check_members(ports, record, format, &archive, &mut chunk).await;

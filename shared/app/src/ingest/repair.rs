@@ -92,7 +92,7 @@ pub(crate) async fn read_layout(
     root: &FileRecord,
     format: FileFormat<'_>,
 ) -> Result<(Header, RowLayout), Stopped> {
-    let object = root.landing_object();
+    let object = root.object();
     if landing.size_at(&object).await?.is_none() {
         let message = "the object that the rows came in is not there any more, and with it their header";
         return Err(FileError::of_file(Rule::ObjectGone, message).into());
@@ -131,7 +131,7 @@ async fn read_repaired(
         );
         return Err(FileError::of_file(Rule::FileTooLarge, message).into());
     }
-    let mut stream = landing.open_at(&record.landing_object(), 0, None).await?;
+    let mut stream = landing.open_at(&record.object(), 0, None).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = stream.next().await? {
         bytes.extend_from_slice(&piece);

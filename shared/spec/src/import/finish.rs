@@ -78,7 +78,14 @@ fn check_body(spec: &mut Imported) {
     let errors = match spec.kind {
         Some(SpecKind::Dimension) => check_dimension(&made.body).err(),
         Some(SpecKind::Event) => check_event(&made.body).err(),
-        Some(SpecKind::Dataset | SpecKind::Source | SpecKind::Transformer) | None => None,
+        Some(
+            SpecKind::Dataset
+            | SpecKind::Source
+            | SpecKind::Transformer
+            | SpecKind::Pipeline
+            | SpecKind::Schedule,
+        )
+        | None => None,
     };
     let mut findings = errors.map(|errors| made.findings(errors)).unwrap_or_default();
     let mut nul = Vec::new();
@@ -160,6 +167,8 @@ fn in_order(mut specs: Vec<Imported>) -> Vec<Imported> {
         Some(SpecKind::Transformer) => 3,
         Some(SpecKind::Dataset) => 4,
         Some(SpecKind::Source) => 5,
+        Some(SpecKind::Pipeline) => 6,
+        Some(SpecKind::Schedule) => 7,
     });
     let mut missing: HashSet<String> = specs
         .iter()

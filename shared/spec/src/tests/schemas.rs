@@ -5,11 +5,13 @@ use serde_json::Value;
 use super::{attendance_dataset, attendance_event, school_dimension};
 use crate::{MAX_DIMENSION_FIELDS, MAX_FIELDS, schema};
 
-const KINDS: [SpecKind; 4] = [
+const KINDS: [SpecKind; 6] = [
     SpecKind::Dimension,
     SpecKind::Event,
     SpecKind::Dataset,
     SpecKind::Source,
+    SpecKind::Pipeline,
+    SpecKind::Schedule,
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a spec was compiled to.
 
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
+use millrace_core::pipeline::{PipelineDefinition, ScheduleDefinition, ScheduleTarget};
 use millrace_core::source::SourceDefinition;
 use millrace_core::step::TransformerDefinition;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,10 @@ pub enum Definition {
     Dataset(Box<DatasetDefinition>),
     /// A transformer (it has steps).
     Transformer(TransformerDefinition),
+    /// A pipeline (it has targets).
+    Pipeline(PipelineDefinition),
+    /// A schedule (it has an expression).
+    Schedule(ScheduleDefinition),
     /// A dimension.
     Dimension(DimensionDefinition),
     /// An event.
@@ -31,6 +36,8 @@ impl Definition {
             Self::Event(_) => SpecKind::Event,
             Self::Source(_) => SpecKind::Source,
             Self::Transformer(_) => SpecKind::Transformer,
+            Self::Pipeline(_) => SpecKind::Pipeline,
+            Self::Schedule(_) => SpecKind::Schedule,
         }
     }
 
@@ -44,6 +51,14 @@ impl Definition {
                 vec![(target.ingestion_type, target.ingestion_name.as_str())]
             }
             Self::Transformer(transformer) => vec![(SpecKind::Event, transformer.event.as_str())],
+            Self::Pipeline(pipeline) => {
+                let needs = pipeline.needs.iter();
+                needs.map(|need| (need.kind, need.name.as_str())).collect()
+            }
+            Self::Schedule(schedule) => match &schedule.target {
+                ScheduleTarget::Pipeline(pipeline) => vec![(SpecKind::Pipeline, pipeline.as_str())],
+                ScheduleTarget::Move(_) => Vec::new(),
+            },
             Self::Dataset(dataset) => {
                 let event = dataset.event().map(|event| (SpecKind::Event, event.as_str()));
                 let transformer = dataset.transformer.iter();
@@ -72,6 +87,8 @@ impl Definition {
             Self::Event(definition) => definition.name.as_str(),
             Self::Source(definition) => definition.name.as_str(),
             Self::Transformer(definition) => definition.name.as_str(),
+            Self::Pipeline(definition) => definition.name.as_str(),
+            Self::Schedule(definition) => definition.name.as_str(),
         }
     }
 }

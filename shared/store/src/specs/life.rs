@@ -4,7 +4,7 @@ use millrace_core::definition::{DatasetDefinition, DimensionDefinition, SpecKind
 use millrace_core::failure::Failure;
 use serde::Deserialize;
 
-use super::Definition;
+use super::{Definition, NEEDS_RETIRED};
 use crate::selection::{Grouping, Selection, SelectionError};
 use crate::tables::DimensionTable;
 use crate::{Statement, Store};
@@ -41,6 +41,8 @@ pub enum MigrateSpec {
     Retired,
     /// Readers have held its table for all the time that was waited for them.
     InUse,
+    /// A spec that the new version needs is retired.
+    NeedsRetired,
     /// There is no such spec.
     NoSpec,
 }
@@ -112,7 +114,7 @@ impl Store {
         let statement = Statement::new(
             "select spec.migrate_spec(cast(:kind as text), cast(:name as text), cast(:version as integer), \
              cast(:body as jsonb), cast(:definition as jsonb), cast(:client_id as text), \
-             cast(:column_types as jsonb), cast(:statements as jsonb))::text",
+             cast(:column_types as jsonb), cast(:statements as jsonb), cast(:needs as jsonb))::text",
         );
         let text = serde_json::to_string(to.definition).map_err(crate::unreadable)?;
         let bound = statement
@@ -126,8 +128,12 @@ impl Store {
                 "column_types",
                 column_types.map(|types| serde_json::json!(types).to_string()),
             )
-            .bind("statements", serde_json::json!(statements).to_string());
-        self.expect_json(bound).await
+            .bind("statements", serde_json::json!(statements).to_string())
+            .bind("needs", serde_json::json!(to.definition.needs()).to_string());
+        match self.expect_json(bound).await {
+            Err(failure) if failure.detail.as_deref() == Some(NEEDS_RETIRED) => Ok(MigrateSpec::NeedsRetired),
+            made => made,
+        }
     }
 
     /// The columns of ready rows, or the view where more is served.

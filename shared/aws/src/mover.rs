@@ -1,0 +1,242 @@
+//! Moves between the landing and the collections bucket: copied by S3 itself, large objects in parts.
+
+use async_trait::async_trait;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use millrace_app::ports::{DescribedObject, ObjectMover};
+use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::object_key::ObjectAt;
+
+use crate::failure::map;
+use crate::s3::only_these_bytes;
+use crate::{Bucket, Connection};
+
+/// Above this size an object is copied in parts; S3 copies at most 5 GiB at once.
+const WHOLE_BYTES: u64 = 256 * 1024 * 1024;
+/// The size of a part; 10,000 of them are more than the largest object.
+const PART_BYTES: u64 = 128 * 1024 * 1024;
+/// Parts that are copied at once.
+const PARTS_AT_ONCE: usize = 8;
+
+/// The two buckets.
+pub struct BucketMover {
+    landing: Bucket,
+    collections: Bucket,
+}
+
+impl BucketMover {
+    /// A mover between two buckets by their names.
+    #[must_use]
+    pub fn new(connection: &Connection, landing: &str, collections: &str) -> Self {
+        Self {
+            landing: Bucket::new(connection, landing),
+            collections: Bucket::new(connection, collections),
+        }
+    }
+
+    async fn head(bucket: &Bucket, object: &ObjectAt) -> Result<Option<DescribedObject>, Failure> {
+        let call = bucket
+            .client()
+            .await
+            .head_object()
+            .bucket(bucket.name())
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .set_if_match(only_these_bytes(object))
+            .checksum_mode(ChecksumMode::Enabled);
+        match call.send().await.map_err(|error| map("s3.head_object", error)) {
+            Ok(head) => Ok(Some(described(&head))),
+            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Conflict) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// How S3 is told of an object that is to be copied.
+    fn source(&self, object: &ObjectAt) -> String {
+        let mut source = format!("{}/{}", self.landing.name(), percent_encoded(&object.key));
+        if let Some(version) = &object.version {
+            source.push_str("?versionId=");
+            source.push_str(&percent_encoded(version));
+        }
+        source
+    }
+
+    async fn copy_parts(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure> {
+        let client = self.collections.client().await;
+        let begun = client
+            .create_multipart_upload()
+            .bucket(self.collections.name())
+            .key(key)
+            .send()
+            .await
+            .map_err(|error| map("s3.create_multipart_upload", error))?;
+        let upload_id = begun.upload_id.unwrap_or_default();
+        let copied = self.copy_all_parts(object, size_bytes, key, &upload_id).await;
+        let completed = match copied {
+            Ok(parts) => {
+                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+                let call = client.complete_multipart_upload().bucket(self.collections.name());
+                let call = call.key(key).upload_id(&upload_id).multipart_upload(parts).send();
+                call.await
+                    .map(|_| ())
+                    .map_err(|error| map("s3.complete_multipart_upload", error))
+            }
+            Err(failure) => Err(failure),
+        };
+        if completed.is_err() {
+            // What cannot be taken back now is removed by the bucket's lifecycle after a day.
+            let call = client.abort_multipart_upload().bucket(self.collections.name());
+            let _ = call.key(key).upload_id(&upload_id).send().await;
+        }
+        completed
+    }
+
+    async fn copy_all_parts(
+        &self,
+        object: &ObjectAt,
+        size_bytes: u64,
+        key: &str,
+        upload_id: &str,
+    ) -> Result<Vec<CompletedPart>, Failure> {
+        let client = self.collections.client().await;
+        let source = self.source(object);
+        let copy = |(number, start, end): (i32, u64, u64)| {
+            let call = client
+                .upload_part_copy()
+                .bucket(self.collections.name())
+                .key(key)
+                .upload_id(upload_id)
+                .part_number(number)
+                .copy_source(&source)
+                .copy_source_range(format!("bytes={start}-{}", end - 1));
+            async move {
+                let copied = call
+                    .send()
+                    .await
+                    .map_err(|error| map("s3.upload_part_copy", error))?;
+                let etag = copied.copy_part_result.and_then(|result| result.e_tag);
+                Ok(CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(etag)
+                    .build())
+            }
+        };
+        let copies = stream::iter(ranges(size_bytes)).map(copy);
+        copies.buffered(PARTS_AT_ONCE).try_collect().await
+    }
+}
+
+/// The parts of an object: number from 1, first byte, the byte behind the last.
+fn ranges(size_bytes: u64) -> Vec<(i32, u64, u64)> {
+    let parts = size_bytes.div_ceil(PART_BYTES);
+    let range = |part: u64| {
+        let number = i32::try_from(part + 1).unwrap_or(i32::MAX);
+        let start = part * PART_BYTES;
+        (number, start, (start + PART_BYTES).min(size_bytes))
+    };
+    (0..parts).map(range).collect()
+}
+
+/// A checksum that is one of the parts' checksums says nothing about the whole.
+fn described(head: &HeadObjectOutput) -> DescribedObject {
+    let known = [
+        ("CRC64NVME", head.checksum_crc64_nvme()),
+        ("SHA256", head.checksum_sha256()),
+        ("CRC32C", head.checksum_crc32_c()),
+        ("CRC32", head.checksum_crc32()),
+    ];
+    let whole = known.into_iter().find_map(|(algorithm, checksum)| {
+        let checksum = checksum.filter(|checksum| !checksum.contains('-'))?;
+        Some((algorithm, checksum.to_owned()))
+    });
+    DescribedObject {
+        size_bytes: u64::try_from(head.content_length.unwrap_or(0)).unwrap_or(0),
+        version: head.version_id.clone().filter(|version| version != "null"),
+        checksum: whole,
+    }
+}
+
+/// Percent-encodes a key but for its slashes.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(char::from(byte));
+            }
+            _ => {
+                use std::fmt::Write as _;
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[async_trait]
+impl ObjectMover for BucketMover {
+    async fn describe(&self, object: &ObjectAt) -> Result<Option<DescribedObject>, Failure> {
+        Self::head(&self.landing, object).await
+    }
+
+    async fn copy(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure> {
+        if size_bytes > WHOLE_BYTES {
+            return self.copy_parts(object, size_bytes, key).await;
+        }
+        let call = self.collections.client().await.copy_object();
+        call.bucket(self.collections.name())
+            .key(key)
+            .copy_source(self.source(object))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| map("s3.copy_object", error))
+    }
+
+    async fn describe_copy(&self, key: &str) -> Result<Option<DescribedObject>, Failure> {
+        Self::head(&self.collections, &key.to_owned().into()).await
+    }
+
+    async fn remove(&self, object: &ObjectAt) -> Result<(), Failure> {
+        let call = self.landing.client().await.delete_object();
+        let call = call.bucket(self.landing.name()).key(&object.key);
+        let answer = call.set_version_id(object.version.clone()).send().await;
+        match answer.map_err(|error| map("s3.delete_object", error)) {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PART_BYTES, percent_encoded, ranges};
+
+    #[test]
+    fn parts_cover_an_object_of_any_size_once() {
+        for size_bytes in [1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 10 << 30] {
+            let ranges = ranges(size_bytes);
+            assert_eq!(ranges.first().map(|range| (range.0, range.1)), Some((1, 0)));
+            assert_eq!(ranges.last().map(|range| range.2), Some(size_bytes));
+            for pair in ranges.windows(2) {
+                assert_eq!((pair[0].0 + 1, pair[0].2), (pair[1].0, pair[1].1));
+                assert_eq!(
+                    pair[0].2 - pair[0].1,
+                    PART_BYTES,
+                    "all parts but the last are alike"
+                );
+            }
+        }
+        assert!(ranges(50 << 30).len() <= 10_000);
+    }
+
+    #[test]
+    fn keys_of_other_systems_are_encoded() {
+        assert_eq!(
+            percent_encoded("drops/event/visits/pr\u{e9}sences 08+09%.csv"),
+            "drops/event/visits/pr%C3%A9sences%2008%2B09%25.csv"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+use millrace_core::pipeline::{MoveKind, ScheduleState, ScheduleTarget};
+use serde_json::{Value, json};
+
+use super::with;
+use crate::compare::compare_schedules;
+use crate::{check_schedule, schedule_of_move};
+
+fn codes(body: &Value) -> Vec<(String, String)> {
+    let errors = check_schedule(body).err().map(|errors| errors.into_errors());
+    let errors = errors.unwrap_or_default().into_iter();
+    errors.map(|error| (error.pointer, error.code)).collect()
+}
+
+#[test]
+fn the_seeds_bodies_become_definitions() {
+    let schedule =
+        check_schedule(&json!({"pipeline_name": "attendance", "scheduled_at": "0 2 * * ? *"})).unwrap();
+    assert_eq!(schedule.name.as_str(), "attendance");
+    assert_eq!(schedule.target, ScheduleTarget::Pipeline(schedule.name.clone()));
+    assert_eq!(schedule.expression, "cron(0 2 * * ? *)");
+    assert_eq!(
+        (schedule.time_zone.as_str(), schedule.state),
+        ("UTC", ScheduleState::Enabled)
+    );
+    for (kind, name, moves) in [
+        ("Archive", "archive", MoveKind::Archive),
+        ("Error", "error", MoveKind::Error),
+    ] {
+        let body = json!({"scheduled_at": "rate(1 day)", "scheduled_type": kind});
+        let schedule = check_schedule(&schedule_of_move(&body).unwrap()).unwrap();
+        assert_eq!(
+            (schedule.name.as_str(), schedule.target),
+            (name, ScheduleTarget::Move(moves))
+        );
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_place() {
+    let found = codes(
+        &json!({"pipeline_name": "p", "scheduled_at": "cron(60 25 * * ? *)", "time_zone": "Mars/Base",
+        "scheduled_type": "Error"}),
+    );
+    let expected = [
+        ("/scheduled_type", "two_targets"),
+        ("/scheduled_at", "out_of_range"),
+        ("/scheduled_at", "out_of_range"),
+        ("/time_zone", "unknown_time_zone"),
+    ];
+    assert_eq!(found, expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+    for (body, at, code) in [
+        (json!({"scheduled_at": "rate(1 day)"}), "", "missing_member"),
+        (json!({"pipeline_name": "p"}), "", "missing_member"),
+        (
+            json!({"pipeline_name": "p q", "scheduled_at": "rate(1 day)"}),
+            "/pipeline_name",
+            "bad_name",
+        ),
+        (
+            json!({"pipeline_name": "p", "scheduled_at": 5}),
+            "/scheduled_at",
+            "wrong_type",
+        ),
+        (
+            json!({"pipeline_name": "p", "scheduled_at": "rate(1 day)", "state": "stopped"}),
+            "/state",
+            "wrong_value",
+        ),
+        (
+            json!({"pipeline_name": "p", "scheduled_at": "0 0 2 * * ? *"}),
+            "/scheduled_at",
+            "quartz_seconds",
+        ),
+    ] {
+        assert_eq!(codes(&body), [(at.to_owned(), code.to_owned())], "{body}");
+    }
+    for body in [
+        json!({"scheduled_at": "rate(1 day)"}),
+        json!({"scheduled_at": "rate(1 day)", "scheduled_type": "Error", "pipeline_name": "p"}),
+        json!([]),
+    ] {
+        assert!(schedule_of_move(&body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_schedule_is_changed_freely() {
+    let body = json!({"pipeline_name": "p", "scheduled_at": "rate(1 day)"});
+    let first = check_schedule(&body).unwrap();
+    let paused = check_schedule(&with(body, "/state", json!("paused"))).unwrap();
+    let found = compare_schedules(&first, &paused);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].pointer, "/state");
+    assert!(found[0].meaning.is_additive());
+    assert_eq!(compare_schedules(&first, &first), []);
+}

@@ -1,0 +1,107 @@
+//! Looking by the clock whether it all adds up: written down once, wherever it dies.
+
+use millrace_core::facts::Mode;
+use millrace_core::message::Queue;
+use millrace_store::reconciliation::ReconciliationRecord;
+use millrace_tests::Order;
+
+use super::Sales;
+
+impl Sales {
+    async fn reconcile_by_the_clock(&self) {
+        let body = r#"{"v":1,"kind":"reconcile_all"}"#;
+        self.road.queues.push(Queue::Perf, body);
+        self.road.drain(&mut Order::First).await;
+    }
+
+    async fn looks(&self) -> Vec<ReconciliationRecord> {
+        self.store.list_reconciliations(None, 10).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_is_found_is_kept_and_the_same_trigger_looks_once() {
+    let Some(mut sales) = Sales::new().await else {
+        return;
+    };
+    for number in 0..110 {
+        sales
+            .send(
+                &format!("{number}.csv"),
+                Mode::New,
+                &format!("2023-01-08,a,{number},1,1\n"),
+            )
+            .await;
+    }
+    sales.road.settle().await;
+    sales.reconcile_by_the_clock().await;
+    sales.reconcile_by_the_clock().await;
+    let looks = sales.looks().await;
+    assert_eq!((looks.len(), looks[0].findings), (1, 0));
+    assert!(looks[0].finished_at.is_some() && looks[0].checked > 110);
+    let spoil = "update stored.cells_1 set row_count = row_count + 1";
+    sales.database.query(spoil).await;
+    sales.road.trigger = "another day".to_owned();
+    sales.reconcile_by_the_clock().await;
+    let looks = sales.looks().await;
+    assert_eq!((looks.len(), looks[0].findings), (2, 1));
+    let found = sales
+        .store
+        .list_findings(looks[0].run_id, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (found[0].rule.as_str(), found[0].dataset.as_deref()),
+        ("cells_differ", Some("sales_by_shop"))
+    );
+    assert_eq!(
+        sales
+            .store
+            .list_findings(looks[1].run_id, None, 10)
+            .await
+            .unwrap(),
+        []
+    );
+}
+
+#[tokio::test]
+async fn wherever_it_fails_nothing_is_counted_twice() {
+    let Some(mut sales) = Sales::new().await else {
+        return;
+    };
+    for number in 0..3 {
+        sales
+            .send(
+                &format!("{number}.csv"),
+                Mode::New,
+                &format!("2023-01-08,a,{number},1,1\n"),
+            )
+            .await;
+    }
+    sales.road.settle().await;
+    sales
+        .database
+        .query("update stored.cells_1 set row_count = row_count + 1")
+        .await;
+    let mut seen = Vec::new();
+    for seed in 0..6 {
+        sales.road.trigger = format!("day {seed}");
+        sales
+            .road
+            .faults
+            .fail_randomly(seed, if seed == 0 { 0 } else { 100 });
+        sales.reconcile_by_the_clock().await;
+        sales.road.faults.stop();
+        let look = sales.looks().await.swap_remove(0);
+        let found = sales.store.list_findings(look.run_id, None, 10).await.unwrap();
+        seen.push((
+            look.checked,
+            look.findings,
+            found.len(),
+            look.finished_at.is_some(),
+        ));
+    }
+    let first = seen[0];
+    assert_eq!((first.1, first.2, first.3), (1, 1, true));
+    assert!(seen.iter().all(|one| *one == first), "{seen:?}");
+}
