@@ -31,9 +31,9 @@ fn the_bytes_are_the_same_everywhere() {
     ];
     let hashes = qualities.map(|quality| sha256(&file(quality).0));
     let expected = [
-        "f4afeb95da0ce305f474bc3dac6f76a363c424bcf12f80e6da3e2085b4aa02cc",
-        "b6ca955cc6703fab8151ab25d85cef08d6e41358ef5af60126c86c9c5da725a4",
-        "",
+        "b80dd2cff69c8c1826a44be68fafccfd620414f80e69e633a70ecabcb6507bd4",
+        "2ec2d89a2000972668d601b4876bfd90ad1b03daecbe10378feaf62df5fa5393",
+        "72c4bd5e43d189645b498c24a1fa6a9df7d4cd6954befd2600eaf1f07d0dc5e7",
     ];
     assert_eq!(hashes, expected);
 }
