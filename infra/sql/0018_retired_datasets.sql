@@ -32,7 +32,7 @@ end
 $$;
 
 -- Has every file's newest version that is not in a dataset contribute to it, a deletion where an older version counts; the
--- dataset is unseen until those have settled. How many that are.
+-- dataset is unseen until those have settled, and those that it waited for before. How many began.
 create or replace function ingestion.contribute_existing_files(p_dataset text, p_event text)
 returns integer language plpgsql as $$
 declare
@@ -56,7 +56,10 @@ begin
             jsonb_build_object('dataset', p_dataset));
         v_count := v_count + 1;
     end loop;
-    update ingestion.dataset set building = v_count > 0, filled_from = now() where name = p_dataset;
+    update ingestion.dataset d set filled_from = now(), building = v_count > 0 or (d.building and exists (
+        select from ingestion.contribution c
+        where c.target_kind = 'dataset' and c.target = d.name and c.state = 'pending'))
+    where d.name = p_dataset;
     return v_count;
 end
 $$;

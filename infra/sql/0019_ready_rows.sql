@@ -311,7 +311,6 @@ begin
     select * into v_drop from operations.dropped_object where object_key = p_key and write_id = p_write_id;
     if v_drop.state is distinct from 'taken' then
         -- What was refused may be taken once it is looked at again: its spec may be there now.
-        delete from operations.dropped_object where object_key = p_key and write_id = p_write_id;
         v_drop.object_key := p_key;
         v_drop.object_version := p_object_version;
         v_drop.object_etag := p_object_etag;
@@ -327,6 +326,11 @@ begin
                 raise exception 'a dropped object was not registered: %', v_begun ->> 'outcome';
             end if;
         end if;
+        if p_error is not null and v_drop.drop_id is not null then
+            update operations.dropped_object set error = p_error where drop_id = v_drop.drop_id;
+            return jsonb_build_object('outcome', 'refused');
+        end if;
+        delete from operations.dropped_object where drop_id = v_drop.drop_id;
         insert into operations.dropped_object (object_key, write_id, object_version, object_etag, place, size_bytes,
             state, error, file_id, version)
         values (p_key, p_write_id, p_object_version, p_object_etag,

@@ -85,27 +85,36 @@ begin
 end
 $$;
 
+-- Locks what feeds a pipeline's targets, those that it had and those of a definition, in one order. Whoever changes a
+-- pipeline does so first: others have these locks before those of the specs.
+create function ingestion.lock_feeds(p_pipeline text, p_targets jsonb) returns void language plpgsql as $$
+declare
+    v_feed record;
+begin
+    for v_feed in
+        select case target_kind when 'dimension' then 'dimension' else 'event' end as kind, fed_by
+        from operations.pipeline_target where pipeline = p_pipeline
+        union
+        select case t ->> 'kind' when 'dimension' then 'dimension' else 'event' end, t ->> 'fed_by'
+        from jsonb_array_elements(coalesce(p_targets, '[]')) t order by 1, 2
+    loop
+        perform ingestion.lock_spec(v_feed.kind, v_feed.fed_by);
+    end loop;
+end
+$$;
+
 -- Writes down what a pipeline names now, and lets go of what nobody holds any more. Whoever validates a file of what
 -- feeds it waits for us, or we for them: nothing is held that nobody would let go.
 create function ingestion.settle_pipeline(p_name text) returns void language plpgsql as $$
 declare
     v_targets jsonb;
-    v_feed record;
 begin
     select definition -> 'targets' into v_targets from spec.spec
     where kind = 'pipeline' and name = p_name order by version desc limit 1;
     if exists (select from spec.retired where kind = 'pipeline' and name = p_name) then
         v_targets := '[]';
     end if;
-    for v_feed in
-        select case target_kind when 'dimension' then 'dimension' else 'event' end as kind, fed_by
-        from operations.pipeline_target where pipeline = p_name
-        union
-        select case t ->> 'kind' when 'dimension' then 'dimension' else 'event' end, t ->> 'fed_by'
-        from jsonb_array_elements(v_targets) t order by 1, 2
-    loop
-        perform ingestion.lock_spec(v_feed.kind, v_feed.fed_by);
-    end loop;
+    perform ingestion.lock_feeds(p_name, v_targets);
     delete from operations.pipeline_target where pipeline = p_name;
     insert into operations.pipeline_target (pipeline, target_kind, target, fed_by, holds)
     select p_name, t ->> 'kind', t ->> 'name', t ->> 'fed_by', s.definition ->> 'runs' = 'on_request'
@@ -272,6 +281,9 @@ create function spec.create_spec(
     p_needs jsonb default '[]'
 ) returns void language plpgsql as $$
 begin
+    if p_kind = 'pipeline' then
+        perform ingestion.lock_feeds(p_name, p_definition -> 'targets');
+    end if;
     perform spec.create_any_spec(p_kind, p_name, p_body, p_definition, p_client_id, p_table, p_statements, p_needs);
     perform spec.follow_change(p_kind, p_name);
 end
@@ -284,9 +296,13 @@ create function spec.migrate_spec(
     p_column_types jsonb, p_statements jsonb, p_needs jsonb default '[]'
 ) returns jsonb language plpgsql as $$
 declare
-    v_outcome jsonb := spec.migrate_any_spec(
-        p_kind, p_name, p_version, p_body, p_definition, p_client_id, p_column_types, p_statements);
+    v_outcome jsonb;
 begin
+    if p_kind = 'pipeline' then
+        perform ingestion.lock_feeds(p_name, p_definition -> 'targets');
+    end if;
+    v_outcome := spec.migrate_any_spec(
+        p_kind, p_name, p_version, p_body, p_definition, p_client_id, p_column_types, p_statements);
     if v_outcome ->> 'outcome' = 'created' and p_kind in ('pipeline', 'schedule') then
         delete from spec.dependency where kind = p_kind and name = p_name;
         insert into spec.dependency
@@ -301,8 +317,12 @@ $$;
 alter function spec.retire_spec(text, text, text) rename to retire_any_spec;
 create function spec.retire_spec(p_kind text, p_name text, p_client_id text) returns jsonb language plpgsql as $$
 declare
-    v_outcome jsonb := spec.retire_any_spec(p_kind, p_name, p_client_id);
+    v_outcome jsonb;
 begin
+    if p_kind = 'pipeline' then
+        perform ingestion.lock_feeds(p_name, null);
+    end if;
+    v_outcome := spec.retire_any_spec(p_kind, p_name, p_client_id);
     if v_outcome ->> 'outcome' = 'retired' then
         perform spec.follow_change(p_kind, p_name);
     end if;
@@ -312,8 +332,14 @@ $$;
 alter function spec.restore_spec(text, text) rename to restore_any_spec;
 create function spec.restore_spec(p_kind text, p_name text) returns jsonb language plpgsql as $$
 declare
-    v_outcome jsonb := spec.restore_any_spec(p_kind, p_name);
+    v_outcome jsonb;
 begin
+    if p_kind = 'pipeline' then
+        perform ingestion.lock_feeds(p_name, (
+            select definition -> 'targets' from spec.spec where kind = 'pipeline' and name = p_name
+            order by version desc limit 1));
+    end if;
+    v_outcome := spec.restore_any_spec(p_kind, p_name);
     if v_outcome ->> 'outcome' = 'restored' then
         perform spec.follow_change(p_kind, p_name);
     end if;

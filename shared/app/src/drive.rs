@@ -106,7 +106,7 @@ pub struct DrivenDrops {
     pub next: Option<i64>,
 }
 
-/// Looks at some of the dropped objects again that were refused, the newest first; `before` is where the page before this
+/// Looks at some of the dropped objects again that were refused, the oldest first; `after` is where the page before this
 /// one ended. One whose spec is there by now becomes a file and is on its way.
 ///
 /// # Errors
@@ -115,9 +115,9 @@ pub async fn drive_drops(
     store: &Store,
     sender: &dyn MessageSender,
     surroundings: &dyn Surroundings,
-    before: Option<i64>,
+    after: Option<i64>,
 ) -> Result<DrivenDrops, Failure> {
-    let page = store.list_refused_drops(before, DRIVE_PAGE).await?;
+    let page = store.list_refused_drops(after, DRIVE_PAGE).await?;
     let mut driven = DrivenDrops {
         taken: Vec::new(),
         refused: 0,

@@ -1,20 +1,18 @@
 //! From clean parts to the rows of a dimension, or of a dataset whose rows come ready: staged, then published at once.
 
-use std::io::Cursor;
-
 use millrace_core::ids::{ContributionId, FileVersion};
 use millrace_core::row_error::{FileError, Rule};
 use millrace_core::{Failure, failure::FailureKind};
 use millrace_store::STAGE_CHUNK_BYTES;
 use millrace_store::contributions::ContributionState;
 use millrace_store::dimensions::PublishOutcome;
+use millrace_table::Block;
 use millrace_table::limits::found;
-use millrace_table::{Block, PartReader};
 use serde_json::Value;
 
 use crate::contribute::{ContributeError, PerfPorts};
 use crate::outbox::{send_outbox, send_reminder};
-use crate::ports::read_all;
+use crate::parts::PartStream;
 use crate::{Disposition, Handled};
 
 /// The most bytes of a row's key, which has to fit an index page of PostgreSQL (2,704 bytes).
@@ -71,14 +69,13 @@ struct Stage<'a> {
 impl Stage<'_> {
     async fn add_parts(&mut self, file: FileVersion) -> Result<(), ContributeError> {
         for key in self.ports.store.list_parts(file).await? {
-            let bytes = read_all(self.ports.collections, &key).await?;
-            let mut reader = PartReader::new(Cursor::new(bytes)).map_err(defect)?;
+            let mut part = PartStream::open(self.ports.collections, &key).await?;
             let key_column = match self.key_positions {
-                [position] => reader.schema().fields.get(position - 1),
+                [position] => part.schema().fields.get(position - 1),
                 _ => None,
             };
             let key_column = key_column.map(|(name, _)| name.to_string());
-            while let Some(block) = reader.next_block().map_err(defect)? {
+            while let Some(block) = part.next_block().await? {
                 self.add_block(&block, key_column.as_deref()).await?;
             }
         }

@@ -44,7 +44,7 @@ pub struct MovePorts<'a> {
 /// file that cannot be moved keeps none of the others from it: it is tried again when the schedule comes round.
 ///
 /// # Errors
-/// [`Failure`] of a bucket, a queue or the database where nothing could be moved.
+/// [`Failure`] of a bucket, a queue or the database where nothing could be moved and it may be mended by waiting.
 pub async fn move_objects(ports: &MovePorts<'_>, moves: MoveKind, before: Option<i64>) -> Handled {
     let page = ports.store.list_to_move(moves, before, PAGE).await?;
     let (mut last, mut size_bytes, mut moved, mut first_failure) = (None, 0, 0, None);
@@ -63,7 +63,9 @@ pub async fn move_objects(ports: &MovePorts<'_>, moves: MoveKind, before: Option
             break;
         }
     }
-    if let (0, Some(failure)) = (moved, first_failure) {
+    if let (0, Some(failure)) = (moved, first_failure)
+        && failure.kind == FailureKind::Transient
+    {
         return Err(failure);
     }
     let is_over = page.len() < PAGE as usize && page.last().map(|record| record.sequence) == last;
@@ -125,15 +127,21 @@ async fn describe(ports: &MovePorts<'_>, record: &FileRecord) -> Result<Describe
 pub async fn leave_landing(ports: &MovePorts<'_>, before: Option<i64>) -> Handled {
     let grace = u32::from(ports.grace_seconds);
     let page = ports.store.list_to_leave(grace, before, PAGE).await?;
+    let mut first_failure = None;
     for moved in &page {
-        leave(ports, moved).await?;
+        if let Err(failure) = leave(ports, moved).await {
+            first_failure = first_failure.or(Some(failure));
+        }
     }
     if page.len() == PAGE as usize {
         let before = page.last().map(|moved| moved.sequence);
         let body = to_body(&Envelope::new(PerfMessage::LeaveLanding { before }))?;
         ports.sender.send(Queue::Perf, body, 0).await?;
     }
-    Ok(Disposition::Done)
+    match first_failure {
+        Some(failure) => Err(failure),
+        None => Ok(Disposition::Done),
+    }
 }
 
 async fn leave(ports: &MovePorts<'_>, moved: &MovedFile) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use millrace_core::definition::{DatasetDefinition, EventDefinition, SpecKind};
 use millrace_core::failure::Failure;
 use millrace_core::field::Field;
 use millrace_store::Store;
-use millrace_table::{Block, PartError, PartPieces, PartReader};
+use millrace_table::{Block, PartError, PartPieces, PartReader, PartSchema};
 
 use crate::ports::{ObjectStore, ObjectStream};
 
@@ -87,6 +87,11 @@ impl PartStream {
         }
         let reader = PartReader::new(pieces).map_err(defect)?;
         Ok(Self { stream, reader })
+    }
+
+    /// The part's fields.
+    pub(crate) fn schema(&self) -> &PartSchema {
+        self.reader.schema()
     }
 
     /// The next block; none once the part's end has been read and found right.

@@ -1,6 +1,6 @@
 //! Looking by the clock whether it all adds up: a page after the other, each written down once with what was found.
 
-use millrace_core::failure::{Failure, FailureKind};
+use millrace_core::failure::Failure;
 use millrace_core::ids::RunId;
 use millrace_core::message::{Envelope, PerfMessage, Queue};
 use millrace_store::Store;
@@ -52,7 +52,8 @@ async fn send(ports: &ReconcilePorts<'_>, run_id: RunId) -> Result<(), Failure> 
     ports.sender.send(Queue::Perf, body, 0).await
 }
 
-/// Goes on with a look at the whole, some pages of it; answers the whole once it is over, to the one who ended it.
+/// Goes on with a look at the whole, some pages of it; answers the whole once it is over, to everybody who asks: who ended
+/// it may have died before it could say so.
 ///
 /// # Errors
 /// [`Failure`] of a bucket, the queue or the database.
@@ -65,7 +66,11 @@ pub async fn go_on_reconciling(
             return Ok(None);
         };
         if record.finished_at.is_some() {
-            return Ok(None);
+            return Ok(Some(Reconciliation {
+                run_id,
+                checked: record.checked,
+                findings: record.findings,
+            }));
         }
         let page = reconcile(ports.store, ports.collections, record.next.as_deref()).await;
         let page = page.map_err(|error| match error {
@@ -88,17 +93,6 @@ pub async fn go_on_reconciling(
         if !is_mine {
             // Another one goes on with it.
             return Ok(None);
-        }
-        if page.next.is_none() {
-            let whole = ports.store.load_reconciliation(run_id).await?;
-            let whole = whole.ok_or_else(|| {
-                Failure::explained(FailureKind::Transient, "reconcile.go_on", "the run is gone")
-            })?;
-            return Ok(Some(Reconciliation {
-                run_id,
-                checked: whole.checked,
-                findings: whole.findings,
-            }));
         }
     }
     send(ports, run_id).await?;

@@ -189,6 +189,11 @@ impl Route {
             problems.add(at, "missing_member", "the type needs a dataset_name");
             return Vec::new();
         };
+        if known.stored.is_empty() {
+            let message = "its rows come ready, and are taken in when they come";
+            problems.add(&at.member("dataset_name"), "ready_rows", message);
+            return Vec::new();
+        }
         self.check_fit(known, pipeline_type, runs, at, problems);
         let target = |(name, event): &(Name, Name)| PipelineTarget {
             kind: SpecKind::Dataset,

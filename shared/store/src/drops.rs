@@ -114,21 +114,22 @@ impl Store {
         self.begin_write(write, key, new_file_id).await
     }
 
-    /// Refused objects, the newest first, before one.
+    /// Refused objects, the oldest first, after one: taken in the order of their writes, none is registered anew for an
+    /// earlier one.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_refused_drops(
         &self,
-        before: Option<i64>,
+        after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<RefusedDrop>, Failure> {
         let text = "select jsonb_build_object('drop_id', d.drop_id, 'object_key', d.object_key, \
              'write_id', d.write_id, 'object_version', d.object_version, 'object_etag', d.object_etag, \
              'place', d.place, 'size_bytes', d.size_bytes)::text from operations.dropped_object d \
-             where d.state = 'refused' and (cast(:before as bigint) is null or d.drop_id < cast(:before as bigint)) \
-             order by d.drop_id desc limit cast(:limit as integer)";
-        let statement = Statement::new(text).bind("before", before);
+             where d.state = 'refused' and (cast(:after as bigint) is null or d.drop_id > cast(:after as bigint)) \
+             order by d.drop_id limit cast(:limit as integer)";
+        let statement = Statement::new(text).bind("after", after);
         self.json_list(statement.bind("limit", limit)).await
     }
 

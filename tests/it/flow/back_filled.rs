@@ -2,9 +2,11 @@
 
 use millrace_app::figures::{FiguresError, read_figures};
 use millrace_app::outbox::send_outbox;
+use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
 use millrace_store::documents::DocumentQuery;
+use millrace_store::specs::{RestoreSpec, RetireSpec};
 use millrace_tests::{Order, Random, specs};
 
 use super::Sales;
@@ -138,4 +140,26 @@ async fn a_file_that_it_cannot_take_does_not_hold_it_back() {
     sales.road.settle().await;
     assert!(!is_building(&sales).await, "{status}");
     assert!(!shown(&sales).await.is_empty());
+}
+
+/// What it waited for before it was retired it waits for still: no half of it is shown.
+#[tokio::test]
+async fn retired_and_restored_meanwhile_it_is_unseen_until_all_count() {
+    let Some(sales) = Sales::new().await else { return };
+    let files = files(&sales, 2).await;
+    create(&sales, LATER, &["sold"]).await;
+    let owner = sales.database.owner_store();
+    let retired = owner.retire_spec(SpecKind::Dataset, LATER, "tests").await;
+    assert_eq!(retired.unwrap(), RetireSpec::Retired);
+    let restored = owner.restore_spec(SpecKind::Dataset, LATER).await;
+    assert_eq!(restored.unwrap(), RestoreSpec::Restored);
+    assert!(is_building(&sales).await);
+    for file in &files {
+        send_outbox(&sales.store, sales.road.sender(), *file)
+            .await
+            .unwrap();
+    }
+    sales.road.settle().await;
+    assert!(!is_building(&sales).await);
+    assert_eq!(shown(&sales).await.len(), 2);
 }

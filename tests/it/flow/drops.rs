@@ -312,8 +312,31 @@ async fn refused_drops_are_taken_once_their_spec_is_there() {
     assert_eq!(sales.lines(rows).await, ["b"], "the later write counts");
     let again = drive().await.unwrap();
     assert_eq!((again.taken.len(), again.refused), (0, 1));
+    let left = &sales.drops(true).await[0];
+    let listed = "select drop_id from operations.dropped_object where state = 'refused'";
+    assert_eq!(
+        sales.lines(listed).await,
+        [left.drop_id.to_string()],
+        "what stays refused keeps its place"
+    );
     let refused = sales.drops(true).await;
     assert_eq!(refused.len(), 1);
+    // Ten writes of a key make ten versions: none is registered anew for the one before it.
+    for day in 1..=10 {
+        let row = format!("day,shop\n2023-01-{day:02},c\n");
+        sales.road.write("drops/dataset/later/c.csv", row);
+        sales.road.settle().await;
+    }
+    let body = specs::rows("later", &[], &[("day", "date!"), ("shop", "string")]);
+    specs::create(&sales.database.owner_store(), &body).await;
+    assert_eq!(drive().await.unwrap().taken.len(), 10);
+    sales.road.settle().await;
+    let versions = "select count(*) from ingestion.file_tracker where ingestion_name = 'later'";
+    assert_eq!(sales.lines(versions).await, ["10"]);
+    assert_eq!(
+        sales.lines("select day::text from ingestion.later").await,
+        ["2023-01-10"]
+    );
     // A dataset that is computed says so.
     sales.road.write("drops/dataset/sales_by_shop/a.csv", "x");
     sales.road.settle().await;

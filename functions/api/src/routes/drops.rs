@@ -44,7 +44,7 @@ pub(crate) async fn list(
     }
 }
 
-/// Looks at refused objects again: a page of them a call, the newest first.
+/// Looks at refused objects again: a page of them a call, the oldest first.
 ///
 /// One whose spec is there by now becomes a file, as if its event came again. Follow `next` until it is null to look at all.
 #[utoipa::path(post, path = "/ingestion/drops/drive", operation_id = "drive_drops", tag = "ingestion", params(DriveQuery),
