@@ -69,6 +69,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(18, "retired_datasets", "0018_retired_datasets.sql"),
     migration!(19, "ready_rows", "0019_ready_rows.sql"),
     migration!(20, "pipelines", "0020_pipelines.sql"),
+    migration!(
+        21,
+        "moves_and_reconciliation",
+        "0021_moves_and_reconciliation.sql"
+    ),
 ];
 
 /// The newest schema version that this build knows.

@@ -244,81 +244,107 @@ impl Setting<'_> {
         let rates = |seconds: fn(&Round) -> f64| -> Vec<f64> {
             rounds.iter().map(|round| records / seconds(round)).collect()
         };
-        let times = |seconds: fn(&Round) -> f64| -> Vec<f64> {
-            rounds.iter().map(|round| seconds(round) * 1e3).collect()
-        };
-        let copy = rates(|round| round.copy);
-        let alone = |subject: &str, values: &[f64]| Figure {
-            subject: subject.to_owned(),
-            name: "rows",
-            unit: "/s",
-            values: values.to_vec(),
-            yardstick: None,
-            goal: None,
-        };
-        let beside = |subject: &str, values: &[f64], yardstick, goal| Figure {
-            yardstick: Some(yardstick),
-            goal,
-            ..alone(subject, values)
-        };
-        let to_copy = |subject: &str, values: &[f64]| beside(subject, values, ("\\copy", copy.clone()), None);
-        let time = |subject: &str, values: &[f64], yardstick, goal| Figure {
-            name: "time",
-            unit: "ms",
-            ..beside(subject, values, yardstick, goal)
-        };
-        let whole = rates(|round| round.check + round.aggregate + round.stage + round.apply);
-        let (check, spoilt) = (rates(|round| round.check), rates(|round| round.check_spoilt));
-        let (peer, peer_spoilt) = (rates(|round| round.duckdb), rates(|round| round.duckdb_spoilt));
-        let copy_ms = ("\\copy", times(|round| round.copy));
-        let built = times(|round| round.build);
-        let figures = [
-            alone("\\copy, unlogged", &copy),
-            alone("DuckDB read_csv", &peer),
-            alone("DuckDB read_csv, 1 % spoilt", &peer_spoilt),
-            to_copy("check + part", &check),
-            beside("check + part", &check, ("DuckDB", peer.clone()), Some(CHECK)),
-            to_copy("check + part, 1 % spoilt", &spoilt),
-            beside("check + part, 1 % spoilt", &spoilt, ("DuckDB", peer_spoilt), None),
-            beside(
-                "check + part, 1 % spoilt",
-                &spoilt,
-                ("clean", check),
-                Some(SPOILT),
-            ),
-            Figure {
-                goal: Some(AGGREGATE),
-                ..to_copy(
-                    "aggregate by day and grade",
-                    &rates(|round| round.aggregate_by_grade),
-                )
-            },
-            to_copy("aggregate by day and school", &rates(|round| round.aggregate)),
-            to_copy(
-                "stage + apply by day and school",
-                &rates(|round| round.stage + round.apply),
-            ),
-            to_copy("apply alone by day and school", &rates(|round| round.apply)),
-            to_copy("file → cells, one after the other", &whole),
-            time(
-                "10 % more, by day and grade",
-                &times(|round| round.increment_by_grade),
-                copy_ms.clone(),
-                Some(INCREMENT),
-            ),
-            time(
-                "10 % more, by day and school",
-                &times(|round| round.increment_by_school),
-                copy_ms,
-                None,
-            ),
-            time(
-                "one of them replaced",
-                &times(|round| round.replace),
-                ("100 files", built.clone()),
-                Some(REPLACE),
-            ),
-        ];
-        figures.iter().filter_map(Figure::row).collect()
+        let figures = [checks(rates), merges(rates), times(rounds)];
+        figures.iter().flatten().filter_map(Figure::row).collect()
     }
+}
+
+/// A figure without a yardstick.
+fn alone(subject: &str, values: &[f64]) -> Figure {
+    Figure {
+        subject: subject.to_owned(),
+        name: "rows",
+        unit: "/s",
+        values: values.to_vec(),
+        yardstick: None,
+        goal: None,
+    }
+}
+
+/// A figure beside a yardstick.
+fn beside(
+    subject: &str,
+    values: &[f64],
+    (yardstick, of): (&'static str, &[f64]),
+    goal: Option<Goal>,
+) -> Figure {
+    Figure {
+        yardstick: Some((yardstick, of.to_vec())),
+        goal,
+        ..alone(subject, values)
+    }
+}
+
+const COPY: &str = "\\copy";
+
+fn checks(rates: impl Fn(fn(&Round) -> f64) -> Vec<f64>) -> Vec<Figure> {
+    let copy = rates(|round| round.copy);
+    let (check, spoilt) = (rates(|round| round.check), rates(|round| round.check_spoilt));
+    let (peer, peer_spoilt) = (rates(|round| round.duckdb), rates(|round| round.duckdb_spoilt));
+    let (clean_name, spoilt_name) = ("check + part", "check + part, 1 % spoilt");
+    vec![
+        alone("\\copy, unlogged", &copy),
+        alone("DuckDB read_csv", &peer),
+        alone("DuckDB read_csv, 1 % spoilt", &peer_spoilt),
+        beside(clean_name, &check, (COPY, &copy), None),
+        beside(clean_name, &check, ("DuckDB", &peer), Some(CHECK)),
+        beside(spoilt_name, &spoilt, (COPY, &copy), None),
+        beside(spoilt_name, &spoilt, ("DuckDB", &peer_spoilt), None),
+        beside(spoilt_name, &spoilt, ("clean", &check), Some(SPOILT)),
+    ]
+}
+
+fn merges(rates: impl Fn(fn(&Round) -> f64) -> Vec<f64>) -> Vec<Figure> {
+    let copy = rates(|round| round.copy);
+    let to_copy = |subject: &str, seconds: fn(&Round) -> f64, goal| {
+        beside(subject, &rates(seconds), (COPY, &copy), goal)
+    };
+    let whole = |round: &Round| round.check + round.aggregate + round.stage + round.apply;
+    vec![
+        to_copy(
+            "aggregate by day and grade",
+            |round| round.aggregate_by_grade,
+            Some(AGGREGATE),
+        ),
+        to_copy("aggregate by day and school", |round| round.aggregate, None),
+        to_copy(
+            "stage + apply by day and school",
+            |round| round.stage + round.apply,
+            None,
+        ),
+        to_copy("apply alone by day and school", |round| round.apply, None),
+        to_copy("file → cells, one after the other", whole, None),
+    ]
+}
+
+fn times(rounds: &[Round]) -> Vec<Figure> {
+    let ms = |seconds: fn(&Round) -> f64| -> Vec<f64> {
+        rounds.iter().map(|round| seconds(round) * 1e3).collect()
+    };
+    let time = |subject: &str, seconds, yardstick, goal| Figure {
+        name: "time",
+        unit: "ms",
+        ..beside(subject, &ms(seconds), yardstick, goal)
+    };
+    let (copy, built) = (ms(|round| round.copy), ms(|round| round.build));
+    vec![
+        time(
+            "10 % more, by day and grade",
+            |round: &Round| round.increment_by_grade,
+            (COPY, &copy),
+            Some(INCREMENT),
+        ),
+        time(
+            "10 % more, by day and school",
+            |round| round.increment_by_school,
+            (COPY, &copy),
+            None,
+        ),
+        time(
+            "one of them replaced",
+            |round| round.replace,
+            ("100 files", &built),
+            Some(REPLACE),
+        ),
+    ]
 }

@@ -25,7 +25,6 @@ use crate::yardstick::Copy;
 const INSTANCE: &str = "bench-stack";
 /// A file that takes longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(600);
-const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// The great file: at most twice the time of `\copy`.
 const GREAT: Goal = Goal::AtMost(2.0);
@@ -157,16 +156,7 @@ async fn take(stack: &Stack, input: &Input, grouping: Grouping) -> anyhow::Resul
     let status = api.put(&opened, std::fs::read(&input.path)?).await;
     ensure!(status == 200, "PUT of the file: {status}");
     let begin = Instant::now();
-    let path = format!("/ingestion/files/{}", opened.file_id);
-    let file = loop {
-        let answer = api.get(&path).await;
-        let status = answer.body["status"].as_str().unwrap_or_default();
-        if ["Ready_to_archive", "Error"].contains(&status) {
-            break answer.body;
-        }
-        ensure!(begin.elapsed() < PATIENCE, "after {PATIENCE:?}: {}", answer.body);
-        tokio::time::sleep(ASK_EVERY).await;
-    };
+    let file = api.settled(&opened.file_id, PATIENCE).await;
     let page = api.get(&format!("/kpis/{dataset}?limit=1")).await;
     let seconds = begin.elapsed().as_secs_f64();
     ensure!(file["status"] == "Ready_to_archive", "{file}");
@@ -212,9 +202,19 @@ fn peak_mib(pids: &[u32]) -> anyhow::Result<f64> {
     Ok(peak / 1024.0)
 }
 
+fn each(rounds: &[Round], value: fn(&Round) -> f64) -> Vec<f64> {
+    rounds.iter().map(value).collect()
+}
+
 fn rows(rounds: &[Round]) -> Vec<Row> {
-    let each = |value: fn(&Round) -> f64| -> Vec<f64> { rounds.iter().map(value).collect() };
+    let figures = times(rounds).into_iter().chain(peaks(rounds));
+    figures.filter_map(|figure| figure.row()).collect()
+}
+
+fn times(rounds: &[Round]) -> [Figure; 4] {
+    let each = |value| each(rounds, value);
     let copy = each(|round| round.copy);
+    let to_copy = Some(("\\copy", copy.clone()));
     let time = |subject: &str, values, yardstick, goal| Figure {
         subject: subject.to_owned(),
         name: "object → KPI",
@@ -223,22 +223,7 @@ fn rows(rounds: &[Round]) -> Vec<Row> {
         yardstick,
         goal,
     };
-    let one = vec![1.0; rounds.len()];
-    let peak = |subject: &str, values| Figure {
-        subject: subject.to_owned(),
-        name: "peak memory",
-        unit: "MiB",
-        values,
-        yardstick: None,
-        goal: None,
-    };
-    let memory = |subject: &str, values| Figure {
-        yardstick: Some(("1 MiB", one.clone())),
-        goal: Some(MEMORY),
-        ..peak(subject, values)
-    };
-    let to_copy = Some(("\\copy", copy.clone()));
-    let figures = [
+    [
         time("\\copy, ten times the rows", copy, None, None),
         time(
             "ten times the rows, by day and grade",
@@ -255,30 +240,34 @@ fn rows(rounds: &[Round]) -> Vec<Row> {
         time(
             "twice the rows, by day and school",
             each(|round| round.million.seconds),
-            Some(("1 s", one.clone())),
+            Some(("1 s", vec![1.0; rounds.len()])),
             Some(MILLION),
         ),
-        memory(
-            "csv-ingest, a tenth of the rows",
-            each(|round| round.small.ingest_mib),
-        ),
-        memory(
-            "csv-ingest, ten times the rows",
-            each(|round| round.great.ingest_mib),
-        ),
-        memory(
-            "perf-worker, a tenth of the rows",
-            each(|round| round.small.perf_mib),
-        ),
-        memory(
-            "perf-worker, ten times the rows",
-            each(|round| round.great.perf_mib),
-        ),
+    ]
+}
+
+fn peaks(rounds: &[Round]) -> [Figure; 5] {
+    let peak = |subject: &str, value| Figure {
+        subject: subject.to_owned(),
+        name: "peak memory",
+        unit: "MiB",
+        values: each(rounds, value),
+        yardstick: None,
+        goal: None,
+    };
+    let bounded = |subject: &str, value| Figure {
+        yardstick: Some(("1 MiB", vec![1.0; rounds.len()])),
+        goal: Some(MEMORY),
+        ..peak(subject, value)
+    };
+    [
+        bounded("csv-ingest, a tenth of the rows", |round| round.small.ingest_mib),
+        bounded("csv-ingest, ten times the rows", |round| round.great.ingest_mib),
+        bounded("perf-worker, a tenth of the rows", |round| round.small.perf_mib),
+        bounded("perf-worker, ten times the rows", |round| round.great.perf_mib),
         // It grows with the groups, of which there are 417,000.
-        peak(
-            "perf-worker, ten times the rows by day and school",
-            each(|round| round.great_by_school.perf_mib),
-        ),
-    ];
-    figures.iter().filter_map(Figure::row).collect()
+        peak("perf-worker, ten times the rows by day and school", |round| {
+            round.great_by_school.perf_mib
+        }),
+    ]
 }

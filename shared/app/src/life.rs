@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::compile::{CompileError, compile_spec};
 use crate::create::{Creation, SpecPorts, announce_change, create_spec};
+use crate::outbox::send_dataset;
 
 /// What differs between two versions of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,10 +245,24 @@ pub async fn restore_spec(
     ports: SpecPorts<'_>,
     (kind, name): (SpecKind, &Name),
 ) -> Result<RestoreSpec, Failure> {
-    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
+    announce_restored(ports, kind, name, ports.reminder_delay_seconds).await?;
     let restored = ports.owner_store.restore_spec(kind, name.as_str()).await?;
-    announce_change(ports, kind, name, 0).await?;
+    if restored == RestoreSpec::Restored {
+        announce_restored(ports, kind, name, 0).await?;
+    }
     Ok(restored)
+}
+
+async fn announce_restored(
+    ports: SpecPorts<'_>,
+    kind: SpecKind,
+    name: &Name,
+    delay_seconds: u16,
+) -> Result<(), Failure> {
+    match kind {
+        SpecKind::Dataset => send_dataset(ports.sender, name, delay_seconds).await,
+        _ => announce_change(ports, kind, name, delay_seconds).await,
+    }
 }
 
 /// New columns of a feed must not be called what its datasets take from their dimensions: their next versions would mean
