@@ -69,7 +69,7 @@ async fn specs_that_break_a_rule_say_where() {
     api.post("/spec/dataset", &orphan)
         .await
         .assert_problem(422, "invalid_spec");
-    api.post("/spec/pipeline", &body)
+    api.post("/spec/planet", &body)
         .await
         .assert_problem(404, "not_found");
     api.get(&format!("/spec/event/{}", unique("none")))
@@ -103,7 +103,6 @@ async fn files_are_registered_once() {
         .await
         .assert_problem(422, "unknown_spec");
     for (name, value) in [
-        ("ingestion_type", json!("dataset")),
         ("ingestion_type", json!("planet")),
         ("ingestion_name", json!("not a name")),
         ("file_name", json!("../../etc/passwd")),
