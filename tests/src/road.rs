@@ -16,6 +16,7 @@ use millrace_store::{Sql, Store};
 
 use crate::faults::{Faults, FaultyLocks, FaultyObjects, FaultySql};
 use crate::locks::MemoryLocks;
+use crate::multipart::MemoryUploads;
 use crate::objects::MemoryObjects;
 use crate::queues::{MemoryQueues, Sent};
 use crate::random::Random;
@@ -110,6 +111,10 @@ pub struct Road {
     pub faults: Arc<Faults>,
     /// Objects above this size are split.
     pub chunk_bytes: u64,
+    /// Bytes after which a plan goes on in another message.
+    pub plan_bytes: u64,
+    /// Multipart uploads of the landing bucket.
+    pub uploads: MemoryUploads,
     /// Deliveries after which a drain gives up: something comes again and again.
     pub most_deliveries: usize,
     faulty_landing: FaultyObjects,
@@ -138,6 +143,7 @@ impl Road {
             scheduler: Arc::new(MemoryScheduler::new(&faults)),
             trigger: "a trigger".to_owned(),
             grace_seconds: 0,
+            uploads: MemoryUploads::new(&landing, &faults),
             moved_reader: MovedReader::new(bucket(&landing), bucket(&collections)),
             mover: Arc::new(MemoryMover::new(&landing, &collections, &faults)),
             faulty_landing: bucket(&landing),
@@ -157,6 +163,7 @@ impl Road {
             surroundings: Counter::default(),
             faults,
             chunk_bytes: 1024 * 1024,
+            plan_bytes: 1_000,
             most_deliveries: 20_000,
         }
     }
@@ -174,7 +181,11 @@ impl Road {
         self.begin_as(spec, file_name, mode, Handling::default()).await
     }
 
-    async fn begin_as(
+    /// The same, to be taken in another way than most.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn begin_as(
         &self,
         spec: (SpecKind, &str),
         file_name: &str,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_app::authenticate::{Authenticator, sha256_hex};
 use millrace_app::ports::{
-    ClientRecord, ClientStore, DownloadSigner, PresignedUpload, SettingStore, UploadSigner,
+    ClientRecord, ClientStore, DownloadSigner, MultipartUploads, PresignedUpload, SettingStore, UploadSigner,
+    UploadedPart,
 };
 use millrace_core::failure::Failure;
 use millrace_core::principal::Scope;
@@ -40,6 +41,7 @@ impl Served {
             document_signer: Arc::new(Nobody),
             settings: Arc::new(Nobody),
             signer: Arc::new(Nobody),
+            multipart_uploads: Arc::new(Nobody),
             sender: Arc::new(MemoryQueues::default()),
             reminder_delay_seconds: 60,
             authenticator: Authenticator::new(Arc::new(OneClient)),
@@ -108,6 +110,29 @@ fn nobody(operation: &'static str) -> Failure {
 impl UploadSigner for Nobody {
     async fn sign_upload(&self, _: &str, _: u32) -> Result<PresignedUpload, Failure> {
         Err(nobody("tests.sign_upload"))
+    }
+}
+
+#[async_trait]
+impl MultipartUploads for Nobody {
+    async fn begin(&self, _: &str) -> Result<String, Failure> {
+        Err(nobody("tests.begin"))
+    }
+
+    async fn sign_part(&self, _: &str, _: &str, _: (u32, u64), _: u32) -> Result<PresignedUpload, Failure> {
+        Err(nobody("tests.sign_part"))
+    }
+
+    async fn list(&self, _: &str, _: &str, _: u32, _: u32) -> Result<Option<Vec<UploadedPart>>, Failure> {
+        Err(nobody("tests.list"))
+    }
+
+    async fn complete(&self, _: &str, _: &str, _: &[UploadedPart]) -> Result<bool, Failure> {
+        Err(nobody("tests.complete"))
+    }
+
+    async fn abort(&self, _: &str, _: &str) -> Result<bool, Failure> {
+        Err(nobody("tests.abort"))
     }
 }
 

@@ -58,6 +58,7 @@ pub fn connect(config: &Config) -> Deps {
         owner_store: store(&config.database_owner_secret_arn),
         store: store_of_app,
         signer: Arc::clone(&landing) as _,
+        multipart_uploads: Arc::clone(&landing) as _,
         landing_reader: Arc::new(MovedReader::new(
             Bucket::new(&connection, &config.landing_bucket),
             Bucket::new(&connection, &config.collections_bucket),

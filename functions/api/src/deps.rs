@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use millrace_app::authenticate::Authenticator;
 use millrace_app::create::SpecPorts;
 use millrace_app::documents::DocumentPorts;
+use millrace_app::multipart::MultipartPorts;
 use millrace_app::ports::{
-    DownloadSigner, MessageSender, ObjectReader, ObjectStore, SettingStore, Surroundings, UploadSigner,
+    DownloadSigner, MessageSender, MultipartUploads, ObjectReader, ObjectStore, SettingStore, Surroundings,
+    UploadSigner,
 };
 use millrace_app::repair::RepairFilePorts;
 use millrace_core::Failure;
@@ -48,6 +50,8 @@ pub struct Deps {
     pub settings: Arc<dyn SettingStore>,
     /// Signs addresses in the landing bucket.
     pub signer: Arc<dyn UploadSigner>,
+    /// The landing bucket's multipart uploads.
+    pub multipart_uploads: Arc<dyn MultipartUploads>,
     /// The queues.
     pub sender: Arc<dyn MessageSender>,
     /// How late a reminder looks at an outbox that a crash may have left full.
@@ -77,6 +81,16 @@ impl Deps {
             collections: self.collections.as_ref(),
             documents: self.documents.as_ref(),
             signer: self.document_signer.as_ref(),
+        }
+    }
+
+    pub(crate) fn multipart_ports(&self) -> MultipartPorts<'_> {
+        MultipartPorts {
+            store: &self.store,
+            uploads: self.multipart_uploads.as_ref(),
+            landing: self.landing.as_ref(),
+            sender: self.sender.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
         }
     }
 

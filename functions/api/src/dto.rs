@@ -12,6 +12,7 @@ pub mod health;
 pub mod import;
 pub mod kpi;
 pub mod kpi_catalogue;
+pub mod multipart_uploads;
 pub mod pipelines;
 pub mod reconciliation;
 pub mod schedules;

@@ -13,5 +13,5 @@ pub use idempotency::IdempotencyKey;
 pub use import_files::ImportRequest;
 pub use json_body::JsonBody;
 pub use multipart::CsvForm;
-pub use path::{DocumentIdInPath, FileIdInPath, KindInPath, NameInPath, RunIdInPath};
+pub use path::{DocumentIdInPath, FileIdInPath, FileVersionInPath, KindInPath, NameInPath, RunIdInPath};
 pub use query::{NoParameters, Query, QueryMembers, ReadQuery};

@@ -20,9 +20,9 @@ use crate::deps::Deps;
 use crate::extract::limits;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, datasets, documents, drops, explain, file_status, files, health, import, kpis, openapi,
-    pipelines, reconciliation, repairs, schedules, sources, spec_life, specs, system_message, uploads,
-    waiting,
+    batches, datasets, documents, drops, explain, file_status, files, health, import, kpis,
+    multipart_uploads, openapi, pipelines, reconciliation, repairs, schedules, sources, spec_life, specs,
+    system_message, uploads, waiting,
 };
 
 /// How long reading may take, and how long changing something may, where the function is given more.
@@ -183,6 +183,12 @@ fn sending_routes() -> Vec<Route> {
         sends(handler!(uploads::open))
             .takes(Takes::Json)
             .problems(&[404, 409, 422]),
+        sends(handler!(multipart_uploads::open))
+            .takes(Takes::Json)
+            .problems(&[404, 409, 422]),
+        scoped(Scope::FilesWrite, handler!(multipart_uploads::list_parts)).problems(&[409]),
+        scoped(Scope::FilesWrite, handler!(multipart_uploads::complete)).problems(&[409]),
+        scoped(Scope::FilesWrite, handler!(multipart_uploads::abort)).problems(&[409]),
         sends(handler!(uploads::send_csv))
             .takes(Takes::Form)
             .problems(&[404, 409, 422]),

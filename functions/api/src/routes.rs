@@ -11,6 +11,7 @@ mod fitting;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod kpis;
+pub(crate) mod multipart_uploads;
 pub(crate) mod openapi;
 pub(crate) mod pipelines;
 pub(crate) mod reconciliation;

@@ -12,6 +12,7 @@ mod gateway;
 mod import;
 mod kpis;
 mod limits;
+mod multipart_uploads;
 mod pipelines;
 mod repairs;
 mod retirement;

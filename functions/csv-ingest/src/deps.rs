@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_app::ingest::IngestPorts;
+use millrace_app::ingest::{IngestPorts, PLAN_BYTES};
 use millrace_app::moved::MovedReader;
 use millrace_app::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use millrace_aws::{Base, Bucket, DatabaseAddress, QueueUrls, Queues};
@@ -80,6 +80,7 @@ impl Deps {
             sender,
             surroundings: self.surroundings.as_ref(),
             chunk_bytes: self.chunk_bytes,
+            plan_bytes: PLAN_BYTES,
             reminder_delay_seconds: self.reminder_delay_seconds,
         }
     }

@@ -4,7 +4,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
 use millrace_app::arrive::take_object;
 use millrace_app::hops::HopSender;
-use millrace_app::ingest::{ingest_file, validate_chunk};
+use millrace_app::ingest::{ingest_file, plan_on, validate_chunk};
 use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
 use millrace_lambda::batch::{self, HandleError, Message};
 use millrace_lambda::s3_event::created_objects;
@@ -36,10 +36,10 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
     let ports = deps.ports(&sender);
     if let Ok(work) = serde_json::from_str(&message.body) {
         return match work {
-            Work::Chunk(Envelope {
-                message: ChunkMessage::ValidateChunk { file, range },
-                ..
-            }) => Ok(validate_chunk(&ports, file, range).await?),
+            Work::Chunk(Envelope { message, .. }) => match message {
+                ChunkMessage::ValidateChunk { file, range } => Ok(validate_chunk(&ports, file, range).await?),
+                ChunkMessage::PlanOn { file, at } => Ok(plan_on(&ports, file, at).await?),
+            },
             Work::Ingest(Envelope {
                 message: IngestMessage::IngestFile { file },
                 ..

@@ -74,6 +74,7 @@ pub const MIGRATIONS: &[Migration] = &[
         "moves_and_reconciliation",
         "0021_moves_and_reconciliation.sql"
     ),
+    migration!(22, "declared_uploads", "0022_declared_uploads.sql"),
 ];
 
 /// The newest schema version that this build knows.

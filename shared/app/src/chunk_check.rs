@@ -107,10 +107,13 @@ impl<'a> ChunkCheck<'a> {
         &mut self,
         format: FileFormat<'_>,
         header: &Header,
+        first_line: u64,
         name: &str,
     ) -> Result<(), Failure> {
         if let Check::Csv(check) = &mut self.check {
-            check.begin_member(format, header, name).map_err(defect)?;
+            check
+                .begin_member(format, header, first_line, name)
+                .map_err(defect)?;
         }
         self.drain().await
     }

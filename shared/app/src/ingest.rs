@@ -4,35 +4,44 @@
 //! repeat writes the same again. A part counts from the moment its chunk is registered, never before.
 
 mod archive;
+mod hash;
 mod object;
+mod plan;
 mod repair;
+mod texts;
 
 use millrace_core::facts::{ContentFormat, Mode};
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
-use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, Queue};
+use millrace_core::message::{ChunkRange, PlanCheckpoint};
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
-use millrace_table::{FileFormat, Header, Limits, Planner};
+use millrace_table::FileFormat;
 
-use self::archive::check_archive;
+use self::hash::PassedHash;
 use self::object::Object;
 pub(crate) use self::object::Stopped;
+use self::plan::{Plan, hash_of};
 pub use self::repair::MAX_REPAIR_BYTES;
 use self::repair::check_again;
 pub(crate) use self::repair::read_layout;
+use self::texts::Texts;
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};
-use crate::outbox::{send_outbox, send_reminder, to_body};
+use crate::multipart::PARTS_AWAITED_SECONDS;
+use crate::outbox::{send_outbox, send_reminder};
 use crate::ports::{MessageSender, ObjectReader, ObjectStore, Surroundings};
 use crate::upload::UPLOAD_VALID_SECONDS;
 use crate::{Disposition, Handled};
 
-/// The largest object that is taken, in GiB: what S3 takes in the one PUT that an upload's address is good for.
-const MAX_FILE_GIB: u64 = 5;
+/// The largest object that is taken, in GiB.
+const MAX_FILE_GIB: u64 = 10;
 /// The same in bytes.
 pub const MAX_FILE_BYTES: u64 = MAX_FILE_GIB * 1024 * 1024 * 1024;
+
+/// Bytes after which a plan goes on in another message: what a function reads in a fraction of its time.
+pub const PLAN_BYTES: u64 = 1 << 30;
 
 /// How long the bytes of a version are waited for: as long as its address is good, and as long again for those that are
 /// on their way when it ends.
@@ -52,6 +61,8 @@ pub struct IngestPorts<'a> {
     pub surroundings: &'a dyn Surroundings,
     /// Objects above this size are split into chunks of about this size.
     pub chunk_bytes: u64,
+    /// Bytes after which a plan goes on in another message.
+    pub plan_bytes: u64,
     /// When a reminder looks at the outbox.
     pub reminder_delay_seconds: u16,
 }
@@ -61,13 +72,10 @@ pub struct IngestPorts<'a> {
 /// # Errors
 /// A failure of a bucket, a queue or the database.
 pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled {
-    let Some(record) = ports.store.load_file(file).await? else {
-        return Ok(Disposition::Reject(format!("there is no file version {file}")));
+    let record = match open_record(ports, file).await? {
+        Opened::Record(record) => *record,
+        Opened::Over(disposition) => return Ok(disposition),
     };
-    if is_decided(&record) {
-        send_outbox(ports.store, ports.sender, file).await?;
-        return Ok(Disposition::Done);
-    }
     if record.mode == Mode::Replay {
         let checked = check_again(ports, &record).await;
         return handled(ports, file, checked).await;
@@ -75,7 +83,7 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
     let Some(size_bytes) = ports.landing.size_at(&record.object()).await? else {
         return match record.is_dropped() {
             true => refuse(ports, file, &gone()).await,
-            false => end_upload(ports, file).await,
+            false => end_upload(ports, &record).await,
         };
     };
     // A plan that is made again makes the same chunks, whatever the setting has become.
@@ -85,10 +93,16 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
         .await?;
     if size_bytes > MAX_FILE_BYTES {
         let message = format!(
-            "the file has {size_bytes} bytes; at most {MAX_FILE_BYTES} ({MAX_FILE_GIB} GiB) are taken: send it in parts, \
-             each a file of its own"
+            "the file has {size_bytes} bytes; at most {MAX_FILE_BYTES} ({MAX_FILE_GIB} GiB) are taken: send its rows \
+             in several files"
         );
         return refuse(ports, file, &FileError::of_file(Rule::FileTooLarge, message)).await;
+    }
+    if let Some(declared) = record.declared_bytes
+        && declared != size_bytes
+    {
+        let message = format!("the file has {size_bytes} bytes; its sender declared {declared}");
+        return refuse(ports, file, &FileError::of_file(Rule::NotAsDeclared, message)).await;
     }
     let checked = match record.mode {
         Mode::Repair => {
@@ -98,7 +112,7 @@ pub async fn ingest_file(ports: &IngestPorts<'_>, file: FileVersion) -> Handled 
             };
             check_again(ports, &record).await
         }
-        _ => check_object(ports, &record, size_bytes, chunk_bytes).await,
+        _ => check_object(ports, &record, (size_bytes, chunk_bytes), None).await,
     };
     handled(ports, file, checked).await
 }
@@ -116,28 +130,74 @@ async fn handled(
     }
 }
 
+/// Checks an object of a size that is not above the size of a chunk; plans a larger one, or goes on with its plan.
 async fn check_object(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
-    size_bytes: u64,
-    chunk_bytes: u64,
+    (size_bytes, chunk_bytes): (u64, u64),
+    at: Option<PlanCheckpoint>,
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let mut object = Object::open(ports.landing, &record.object()).await?;
     if record.content_format == ContentFormat::JsonRows {
+        let object = Object::open(ports.landing, &record.object()).await?;
         return check_rows(ports, record, format, object).await;
     }
-    if object.is_archive().await? {
-        return check_archive(ports, record, format, object, size_bytes).await;
+    let mut texts = Texts::open(ports.landing, record.object(), size_bytes).await?;
+    if texts.bytes(size_bytes) > chunk_bytes {
+        let plan = Plan {
+            ports,
+            record,
+            format,
+            texts,
+            chunk_bytes,
+        };
+        return plan.make(at).await;
     }
-    let header = object.read_header(format).await?;
-    // What has to be decoded cannot be read in ranges: it goes through in one piece, in as little memory.
-    if size_bytes <= chunk_bytes || !object.is_plain() {
-        check_whole(ports, record, format, &header, object).await
-    } else {
-        plan(ports, record.file, &header, object, chunk_bytes).await
+    let (chunk, object) = texts.check(ports, record, format, None).await?;
+    let hash = match texts {
+        Texts::One { .. } => object.into_hash(),
+        Texts::Members(_) => hash_of(ports, record).await?,
+    };
+    finish_whole(ports, record, chunk, hash).await
+}
+
+/// Goes on with the plan of a large object.
+///
+/// # Errors
+/// A failure of a bucket, a queue or the database.
+pub async fn plan_on(ports: &IngestPorts<'_>, file: FileVersion, at: PlanCheckpoint) -> Handled {
+    let record = match open_record(ports, file).await? {
+        Opened::Record(record) => record,
+        Opened::Over(disposition) => return Ok(disposition),
+    };
+    let size_bytes = known_size(&record)?;
+    let chunk_bytes = ports
+        .store
+        .mark_received(file, size_bytes, ports.chunk_bytes)
+        .await?;
+    let planned = check_object(ports, &record, (size_bytes, chunk_bytes), Some(at)).await;
+    handled(ports, file, planned).await
+}
+
+/// A file version of which a message tells.
+enum Opened {
+    /// It is there, and not decided.
+    Record(Box<FileRecord>),
+    /// There is nothing to be done for it.
+    Over(Disposition),
+}
+
+async fn open_record(ports: &IngestPorts<'_>, file: FileVersion) -> Result<Opened, Failure> {
+    let Some(record) = ports.store.load_file(file).await? else {
+        let why = format!("there is no file version {file}");
+        return Ok(Opened::Over(Disposition::Reject(why)));
+    };
+    if is_decided(&record) {
+        send_outbox(ports.store, ports.sender, file).await?;
+        return Ok(Opened::Over(Disposition::Done));
     }
+    Ok(Opened::Record(Box::new(record)))
 }
 
 /// Whether there is nothing left to read an object for.
@@ -146,16 +206,18 @@ fn is_decided(record: &FileRecord) -> bool {
 }
 
 /// The object of an upload that nobody has made: its own event may still come, unless its time is up.
-async fn end_upload(ports: &IngestPorts<'_>, file: FileVersion) -> Handled {
+async fn end_upload(ports: &IngestPorts<'_>, record: &FileRecord) -> Handled {
+    let (seconds, awaited) = match record.upload_id {
+        None => (UPLOAD_AWAITED_SECONDS, "no bytes came"),
+        Some(_) => (PARTS_AWAITED_SECONDS, "the upload in parts was not completed"),
+    };
     let message = format!(
-        "no bytes came within {} minutes of the registration; register the file again to send it",
-        UPLOAD_AWAITED_SECONDS / 60
+        "{awaited} within {} minutes of the registration; register the file again to send it",
+        seconds / 60
     );
     let error = FileError::of_file(Rule::NeverReceived, message);
-    ports
-        .store
-        .end_upload(file, UPLOAD_AWAITED_SECONDS, &error)
-        .await?;
+    let file = record.file;
+    ports.store.end_upload(file, seconds, &error).await?;
     send_outbox(ports.store, ports.sender, file).await?;
     Ok(Disposition::Done)
 }
@@ -167,18 +229,21 @@ fn gone() -> FileError {
     FileError::of_file(Rule::ObjectGone, message)
 }
 
+/// The size of an object that was planned.
+fn known_size(record: &FileRecord) -> Result<u64, Failure> {
+    let unknown = || Failure::invalid("ingest.size", "the object has not been received");
+    record.size_bytes.ok_or_else(unknown)
+}
+
 /// Validates a range of a large object.
 ///
 /// # Errors
 /// A failure of a bucket, a queue or the database.
 pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: ChunkRange) -> Handled {
-    let Some(record) = ports.store.load_file(file).await? else {
-        return Ok(Disposition::Reject(format!("there is no file version {file}")));
+    let record = match open_record(ports, file).await? {
+        Opened::Record(record) => record,
+        Opened::Over(disposition) => return Ok(disposition),
     };
-    if is_decided(&record) {
-        send_outbox(ports.store, ports.sender, file).await?;
-        return Ok(Disposition::Done);
-    }
     let checked = check_range(ports, &record, range).await;
     handled(ports, file, checked).await
 }
@@ -190,32 +255,10 @@ async fn check_range(
 ) -> Result<Disposition, Stopped> {
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let object = record.object();
-    let mut beginning = Object::open(ports.landing, &object).await?;
-    let header = beginning.read_header(format).await?;
-    let end = Some(range.end);
-    let mut stream = ports.landing.open_at(&object, range.start, end).await?;
-    let (start, number) = (range.into(), range.chunk);
-    let mut chunk = ChunkCheck::begin(ports.collections, record, format, &header, start, number)?;
-    while let Some(bytes) = stream.next().await? {
-        chunk.push(&bytes).await?;
-    }
+    let mut texts = Texts::open(ports.landing, record.object(), known_size(record)?).await?;
+    let (chunk, _) = texts.check(ports, record, format, Some(range)).await?;
     let checked = chunk.finish().await?;
-    Ok(register(ports, record.file, number, &checked, None).await?)
-}
-
-async fn check_whole(
-    ports: &IngestPorts<'_>,
-    record: &FileRecord,
-    format: FileFormat<'_>,
-    header: &Header,
-    mut object: Object,
-) -> Result<Disposition, Stopped> {
-    let mut chunk = ChunkCheck::begin(ports.collections, record, format, header, header.start(), 0)?;
-    while let Some(bytes) = object.next_record_bytes(header).await? {
-        chunk.push(&bytes).await?;
-    }
-    Ok(finish_whole(ports, record, chunk, object).await?)
+    Ok(register(ports, record.file, range.chunk, &checked, None).await?)
 }
 
 /// Validates a batch: a line a row, in one piece.
@@ -229,7 +272,7 @@ async fn check_rows(
     while let Some(bytes) = object.next_bytes().await? {
         chunk.push(&bytes).await?;
     }
-    Ok(finish_whole(ports, record, chunk, object).await?)
+    finish_whole(ports, record, chunk, object.into_hash()).await
 }
 
 /// Registers the only chunk of an object that was read to its end.
@@ -237,52 +280,32 @@ async fn finish_whole(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
     chunk: ChunkCheck<'_>,
-    mut object: Object,
-) -> Handled {
+    hash: PassedHash,
+) -> Result<Disposition, Stopped> {
+    let size_bytes = hash.bytes();
+    let sha256 = hash.finish();
+    if let Err(error) = check_declared(record, &sha256) {
+        chunk.abort().await;
+        return Err(error.into());
+    }
     let checked = chunk.finish().await?;
-    let sha256 = object.sha256();
     let whole = WholeFile {
         chunks: 1,
         sha256: &sha256,
-        size_bytes: object.size_bytes,
+        size_bytes,
     };
-    register(ports, record.file, 0, &checked, Some(whole)).await
+    Ok(register(ports, record.file, 0, &checked, Some(whole)).await?)
 }
 
-/// Runs ahead of the checks: sends a message a chunk as its end is found.
-async fn plan(
-    ports: &IngestPorts<'_>,
-    file: FileVersion,
-    header: &Header,
-    mut object: Object,
-    chunk_bytes: u64,
-) -> Result<Disposition, Stopped> {
-    let mut planner = Planner::new(chunk_bytes, header, &Limits::default());
-    while let Some(bytes) = object.next_record_bytes(header).await? {
-        for range in planner.push(&bytes) {
-            send_chunk(ports.sender, file, range).await?;
+/// Whether the bytes are those that their sender has declared.
+fn check_declared(record: &FileRecord, sha256: &str) -> Result<(), FileError> {
+    match record.declared_sha256.map(|declared| declared.to_string()) {
+        Some(declared) if declared != sha256 => {
+            let message = format!("the file's SHA-256 is {sha256}; its sender declared {declared}");
+            Err(FileError::of_file(Rule::NotAsDeclared, message))
         }
+        _ => Ok(()),
     }
-    let (rest, summary) = planner.finish();
-    for range in rest {
-        send_chunk(ports.sender, file, range).await?;
-    }
-    send_reminder(ports.sender, file, ports.reminder_delay_seconds).await?;
-    let sha256 = object.sha256();
-    let whole = WholeFile {
-        chunks: summary.chunks,
-        sha256: &sha256,
-        size_bytes: object.size_bytes,
-    };
-    if ports.store.finish_plan(file, whole).await? {
-        send_outbox(ports.store, ports.sender, file).await?;
-    }
-    Ok(Disposition::Done)
-}
-
-async fn send_chunk(sender: &dyn MessageSender, file: FileVersion, range: ChunkRange) -> Result<(), Failure> {
-    let body = to_body(&Envelope::new(ChunkMessage::ValidateChunk { file, range }))?;
-    sender.send(Queue::Chunk, body, 0).await
 }
 
 async fn refuse(ports: &IngestPorts<'_>, file: FileVersion, error: &FileError) -> Handled {

@@ -32,6 +32,7 @@ pub mod life;
 pub mod load_dimension;
 pub mod moved;
 pub mod moves;
+pub mod multipart;
 pub mod outbox;
 mod partials;
 mod parts;

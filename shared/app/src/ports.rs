@@ -141,6 +141,48 @@ pub struct PresignedUpload {
     pub expires_at: i64,
 }
 
+/// A part that a multipart upload has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedPart {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its size.
+    pub size_bytes: u64,
+    /// What the bucket calls its bytes.
+    pub etag: String,
+}
+
+/// Multipart uploads of a bucket, whose parts others send.
+#[async_trait]
+pub trait MultipartUploads: Send + Sync {
+    /// Begins one for a key; its id.
+    async fn begin(&self, key: &str) -> Result<String, Failure>;
+
+    /// An address for a part of just that size.
+    async fn sign_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        part: (u32, u64),
+        valid_seconds: u32,
+    ) -> Result<PresignedUpload, Failure>;
+
+    /// The parts that are there behind a number, so many at most; none when there is no such upload any more.
+    async fn list(
+        &self,
+        key: &str,
+        upload_id: &str,
+        after: u32,
+        limit: u32,
+    ) -> Result<Option<Vec<UploadedPart>>, Failure>;
+
+    /// Makes the object of its parts; false when there is no such upload any more.
+    async fn complete(&self, key: &str, upload_id: &str, parts: &[UploadedPart]) -> Result<bool, Failure>;
+
+    /// Gives the upload up, and what came of it; false when there is no such upload any more.
+    async fn abort(&self, key: &str, upload_id: &str) -> Result<bool, Failure>;
+}
+
 /// A schedule as EventBridge is to have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedSchedule<'a> {

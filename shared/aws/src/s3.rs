@@ -1,5 +1,6 @@
 //! Buckets: streaming reads, writes in bounded memory, addresses for uploads and downloads.
 
+mod multipart;
 mod sign;
 #[cfg(test)]
 mod slow_down;

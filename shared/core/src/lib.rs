@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod condition;
+pub mod content_hash;
 pub mod csv;
 pub mod decimal;
 pub mod definition;

@@ -99,11 +99,38 @@ pub enum IngestMessage {
     },
 }
 
-/// A range of an object that starts and ends at record boundaries.
+/// Where the plan of a large object goes on: at the start of a chunk whose end is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCheckpoint {
+    /// The chunk's number, from 0.
+    pub chunk: u32,
+    /// The member of an archive that it starts in, from 0; 0 where the object is none.
+    #[serde(default)]
+    pub member: u32,
+    /// Offset of its first byte.
+    pub start: u64,
+    /// Number of its first record, from 1.
+    pub first_record: u64,
+    /// Physical line on which that record starts.
+    pub first_line: u64,
+    /// How many bytes of the object are in `hash`; none of an archive's.
+    pub hashed_bytes: u64,
+    /// The state of the SHA-256 behind them, hexadecimal.
+    pub hash: String,
+}
+
+/// A range of an object that starts and ends at record boundaries. Offsets are those of the object, or of the archive's
+/// member that they lie in once that is inflated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkRange {
     /// The chunk's number, from 0.
     pub chunk: u32,
+    /// The member of an archive that it starts in, from 0; 0 where the object is none.
+    #[serde(default)]
+    pub member: u32,
+    /// The member that it ends in.
+    #[serde(default)]
+    pub last_member: u32,
     /// Offset of the first byte.
     pub start: u64,
     /// Offset after the last byte.
@@ -125,6 +152,14 @@ pub enum ChunkMessage {
         file: FileVersion,
         /// The range.
         range: ChunkRange,
+    },
+    /// Go on with the plan of a large file version's object.
+    PlanOn {
+        /// The file version.
+        #[serde(flatten)]
+        file: FileVersion,
+        /// Where.
+        at: PlanCheckpoint,
     },
 }
 

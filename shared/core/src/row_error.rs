@@ -54,6 +54,10 @@ pub enum Rule {
     FileTooLarge,
     /// No bytes came to the address that was handed out for them.
     NeverReceived,
+    /// The bytes are not those that their sender said would come.
+    NotAsDeclared,
+    /// Whoever sent the file broke its upload off.
+    UploadAborted,
     /// The zip archive is damaged, cut off, encrypted, or written in a way that is not taken.
     BadArchive,
     /// The zip archive, or what it holds, is larger than taken.
@@ -101,6 +105,8 @@ impl Rule {
             Self::SumOverflow => "sum_overflow",
             Self::FileTooLarge => "file_too_large",
             Self::NeverReceived => "never_received",
+            Self::NotAsDeclared => "not_as_declared",
+            Self::UploadAborted => "upload_aborted",
             Self::BadArchive => "bad_archive",
             Self::ArchiveTooLarge => "archive_too_large",
             Self::ObjectGone => "object_gone",

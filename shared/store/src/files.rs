@@ -2,6 +2,7 @@
 
 mod registering;
 
+use millrace_core::content_hash::ContentHash;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{ContentFormat, FileFacts, Mode};
@@ -12,7 +13,7 @@ use millrace_core::object_key::{self, DROPS, ObjectAt};
 use millrace_core::row_error::{FileError, RowCounts};
 use serde::{Deserialize, Serialize};
 
-pub use registering::{BeginVersion, Handling, NewVersion, RegisteredVersion};
+pub use registering::{BeginVersion, Declared, Handling, NewVersion, RegisteredVersion};
 
 use crate::{Statement, Store, Value};
 
@@ -84,6 +85,15 @@ pub struct FileRecord {
     /// What a rejected row does to the rest, where the version itself says.
     #[serde(default)]
     pub on_error: Option<OnError>,
+    /// How many bytes its sender says that there are.
+    #[serde(default)]
+    pub declared_bytes: Option<u64>,
+    /// Their hash, as its sender says.
+    #[serde(default)]
+    pub declared_sha256: Option<ContentHash>,
+    /// The multipart upload by which its bytes come, if they come by one.
+    #[serde(default)]
+    pub upload_id: Option<String>,
     /// The version whose rejected rows it tries again.
     #[serde(default)]
     pub base_version: Option<Version>,
@@ -161,6 +171,7 @@ const FILE_RECORD: &str = "
         'ingestion_type', t.ingestion_type, 'ingestion_name', t.ingestion_name, 'spec_version', t.spec_version,
         'file_name', t.file_name, 'mode', t.mode, 'size_bytes', t.size_bytes, 'sha256', t.sha256,
         'object_key', t.object_key, 'moved_key', t.moved_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
+        'declared_bytes', t.declared_bytes, 'declared_sha256', t.declared_sha256, 'upload_id', t.upload_id,
         'base_version', t.base_version, 'root_version', t.root_version,
         'unchanged_of', t.unchanged_of, 'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,

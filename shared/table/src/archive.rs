@@ -33,14 +33,14 @@ pub struct ArchiveLimits {
 }
 
 impl Default for ArchiveLimits {
-    /// 1 GiB, 4 GiB inflated and not above 200 times what came; 1,000 members. All of it goes through one worker's hands,
-    /// within its time.
+    /// 2 GiB, 10 GiB inflated and not above 200 times what came; 1,000 members. Whoever checks the end of a member inflates
+    /// all of it, within its time.
     fn default() -> Self {
         Self {
-            archive_bytes: 1 << 30,
+            archive_bytes: 2 << 30,
             members: 1_000,
             directory_bytes: 4 << 20,
-            inflated_bytes: 4 << 30,
+            inflated_bytes: 10 << 30,
             ratio: 200,
             ratio_from_bytes: 64 << 20,
         }

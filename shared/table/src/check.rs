@@ -204,8 +204,8 @@ impl FileCheck {
         })
     }
 
-    /// Goes on with a member of an archive, whose header is another one and whose lines begin anew; records are numbered
-    /// on. What was pushed before is whole.
+    /// Goes on with a member of an archive, whose header is another one and whose lines are numbered anew, from the one that
+    /// is said; records are numbered on. What was pushed before is whole.
     ///
     /// # Errors
     /// As [`Self::new`] and [`Self::push`].
@@ -213,16 +213,13 @@ impl FileCheck {
         &mut self,
         format: FileFormat<'_>,
         header: &Header,
+        first_line: u64,
         name: &str,
     ) -> Result<(), CheckError> {
         self.check_records(Extent::Whole)?;
         self.write_block()?;
         let columns = Columns::of(format.fields, header)?;
-        self.scanner = Scanner::new(
-            header.dialect,
-            self.report.limits.record_bytes,
-            header.start().line,
-        );
+        self.scanner = Scanner::new(header.dialect, self.report.limits.record_bytes, first_line);
         (self.quote, self.free_cells) = (header.dialect.quote, header.free_cells);
         (self.columns, self.absent) = (columns.of_file, columns.absent);
         self.report.begin_member(format.fields, header, name);

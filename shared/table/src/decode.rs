@@ -7,15 +7,15 @@ use millrace_core::csv::Encoding;
 const MEANINGLESS: u8 = 0xFE;
 
 /// Decodes a file, piece after piece. UTF-8 is handed through as it is, its mark of byte order included.
-pub struct Decoder(Option<encoding_rs::Decoder>);
+pub struct Decoder {
+    encoding: Encoding,
+    /// None for UTF-8, and once the file has ended.
+    decoder: Option<encoding_rs::Decoder>,
+}
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self
-            .0
-            .as_ref()
-            .map_or("UTF-8", |decoder| decoder.encoding().name());
-        formatter.debug_tuple("Decoder").field(&name).finish()
+        formatter.debug_tuple("Decoder").field(&self.encoding).finish()
     }
 }
 
@@ -28,24 +28,37 @@ impl Decoder {
     #[must_use]
     pub fn begin(beginning: &[u8], declared: Encoding) -> Self {
         let encoding = Encoding::marked(beginning).map_or(declared, |(encoding, _)| encoding);
-        Self(match encoding {
+        let decoder = match encoding {
             Encoding::Utf8 => None,
             Encoding::Utf16Le => Some(UTF_16LE.new_decoder_with_bom_removal()),
             Encoding::Utf16Be => Some(UTF_16BE.new_decoder_with_bom_removal()),
             Encoding::Windows1252 => Some(WINDOWS_1252.new_decoder_without_bom_handling()),
-        })
+        };
+        Self { encoding, decoder }
     }
 
-    /// Whether the bytes stay as they are, so that offsets are those of the file and it can be read in ranges.
+    /// A decoder for a range of a file, which begins with a whole character.
     #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.0.is_none()
+    pub fn within(encoding: Encoding) -> Self {
+        let decoder = match encoding {
+            Encoding::Utf8 => None,
+            Encoding::Utf16Le => Some(UTF_16LE.new_decoder_without_bom_handling()),
+            Encoding::Utf16Be => Some(UTF_16BE.new_decoder_without_bom_handling()),
+            Encoding::Windows1252 => Some(WINDOWS_1252.new_decoder_without_bom_handling()),
+        };
+        Self { encoding, decoder }
+    }
+
+    /// What the file is written in.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Decodes the next bytes.
     #[must_use]
     pub fn decode(&mut self, bytes: Vec<u8>) -> Vec<u8> {
-        match &mut self.0 {
+        match &mut self.decoder {
             None => bytes,
             Some(decoder) => run(decoder, &bytes, false),
         }
@@ -54,9 +67,28 @@ impl Decoder {
     /// What is left when the file ends: something where it ends within a character.
     #[must_use]
     pub fn finish(&mut self) -> Vec<u8> {
-        self.0
+        self.decoder
             .take()
             .map_or_else(Vec::new, |mut decoder| run(&mut decoder, &[], true))
+    }
+}
+
+/// How many bytes of a file some decoded bytes have been, its mark of byte order aside. Characters may be cut: their bytes
+/// can come in several pieces.
+#[must_use]
+pub fn encoded_bytes(encoding: Encoding, decoded: &[u8]) -> u64 {
+    let count = |is_counted: fn(u8) -> bool| {
+        let counted = decoded.iter().filter(|byte| is_counted(**byte));
+        counted.count() as u64
+    };
+    let characters = || count(|byte| byte & 0xC0 != 0x80);
+    match encoding {
+        Encoding::Utf8 => decoded.len() as u64,
+        Encoding::Windows1252 => characters(),
+        // Those above U+FFFF take two units; a unit that means nothing is one.
+        Encoding::Utf16Le | Encoding::Utf16Be => {
+            2 * (characters() + count(|byte| (0xF0..=0xF4).contains(&byte)))
+        }
     }
 }
 
@@ -86,7 +118,7 @@ fn run(decoder: &mut encoding_rs::Decoder, mut bytes: &[u8], is_last: bool) -> V
 mod tests {
     use millrace_core::csv::Encoding;
 
-    use super::Decoder;
+    use super::{Decoder, encoded_bytes};
 
     fn decoded(bytes: &[u8], declared: Encoding, piece: usize) -> Vec<u8> {
         let mut decoder = Decoder::begin(bytes, declared);
@@ -140,6 +172,11 @@ mod tests {
                 "{piece}"
             );
         }
-        assert!(Decoder::begin(b"", Encoding::Utf8).is_plain());
+        // What means nothing has a length, too; of the last character there is half.
+        assert_eq!(
+            encoded_bytes(Encoding::Utf16Le, b"a\n\xFEb\nc\xFE"),
+            bytes.len() as u64 + 1
+        );
+        assert_eq!(Decoder::begin(b"", Encoding::Utf8).encoding(), Encoding::Utf8);
     }
 }

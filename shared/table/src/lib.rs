@@ -20,11 +20,11 @@ pub use archive::{ArchiveLimits, Directory, End, Member, MemberReader, is_archiv
 pub use block::{Block, Column, ColumnData, PartSchema, Validity};
 pub use check::json::JsonCheck;
 pub use check::{CheckError, CheckSummary, FileCheck};
-pub use decode::Decoder;
+pub use decode::{Decoder, encoded_bytes};
 pub use header::{FileFormat, Header, HeaderErrors, HeaderRead, Start};
 pub use limits::Limits;
 pub use part::{PartError, PartPieces, PartReader, PartSpec, PartWriter};
-pub use plan::{PlanSummary, Planner};
+pub use plan::{PlannedText, Planner};
 pub use rejected::{RejectedRow, read_rejected};
 pub use render::OutOfCalendar;
 pub use repair::{Mended, RepairFile, RepairWriter, RowLayout};

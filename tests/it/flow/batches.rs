@@ -60,6 +60,7 @@ impl Sales {
             handling: Handling {
                 content_format: ContentFormat::JsonRows,
                 on_error,
+                ..Handling::default()
             },
         };
         match begin_version(&self.store, &self.road.surroundings, &request)

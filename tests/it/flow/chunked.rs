@@ -126,6 +126,8 @@ async fn a_plan_made_again_under_another_setting_makes_the_same_chunks() {
     let whole = sales.road.load(SALES, "a.csv", Mode::New, &csv).await;
     for again in [120, 2_000, 1_000_000] {
         sales.begin_anew().await;
+        // In one message.
+        sales.road.plan_bytes = u64::MAX;
         sales.road.chunk_bytes = 200;
         let file = sales.road.send(SALES, "a.csv", Mode::New, csv.clone()).await;
         let notification = sales.road.queues.take(0).unwrap();

@@ -185,7 +185,7 @@ impl ObjectReader for Huge {
 }
 
 #[tokio::test]
-async fn a_file_has_at_most_what_one_put_takes() {
+async fn a_file_has_at_most_ten_gib() {
     let Some(sales) = Sales::new().await else { return };
     let file = sales.registered(Mode::New).await;
     let ports = IngestPorts {
@@ -198,7 +198,7 @@ async fn a_file_has_at_most_what_one_put_takes() {
     assert!(
         error
             .message
-            .contains("5368709121 bytes; at most 5368709120 (5 GiB)"),
+            .contains("10737418241 bytes; at most 10737418240 (10 GiB)"),
         "{}",
         error.message
     );

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use millrace_tests::stack::{
-    AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, unique, wait_until,
+    Api, AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, unique, wait_until,
 };
 use millrace_tests::{Random, specs};
 use serde_json::{Value, json};
@@ -71,6 +71,12 @@ impl Calls<'_> {
         ("s3", "get_object", asked)
     }
 
+    /// The parts of an upload that has never been.
+    fn parts(&self, bucket: &str, key: &str) -> Call {
+        let asked = json!({"Bucket": self.0.output(bucket), "Key": key, "UploadId": "x"});
+        ("s3", "list_parts", asked)
+    }
+
     fn delete(&self, bucket: &str, key: &str) -> Call {
         let asked = json!({"Bucket": self.0.output(bucket), "Key": key});
         ("s3", "delete_object", asked)
@@ -123,6 +129,8 @@ impl Calls<'_> {
         match name {
             "api" => vec![
                 self.delete(landing, "uploads/x"),
+                self.parts(landing, "sources/x"),
+                self.parts(collections, "parts/x"),
                 receive("IngestQueueUrl"),
                 send("ChunkQueueUrl"),
                 self.put(landing, "sources/x"),
@@ -136,6 +144,7 @@ impl Calls<'_> {
                 self.delete(landing, "uploads/x"),
                 self.put(landing, "uploads/x"),
                 self.put(landing, "sources/x"),
+                self.parts(landing, "uploads/x"),
                 send("IngestQueueUrl"),
                 receive("PerfQueueUrl"),
                 self.owner_secret(),
@@ -256,6 +265,29 @@ async fn iam_nobody_reads_without_a_signature() {
     }
 }
 
+/// The address of a part is good for that part, in its size.
+async fn assert_part_is_signed(api: &Api, order: &Value) {
+    let mut order = order.clone();
+    order["size_bytes"] = json!(1_000);
+    let opened = api.post("/ingestion/multipart-uploads", &order).await;
+    let file_id = opened.expect(201)["file_id"].as_str().unwrap();
+    let parts = api
+        .get(&format!("/ingestion/multipart-uploads/{file_id}/1/parts"))
+        .await;
+    let url = parts.expect(200)["items"][0]["upload"]["url"].as_str().unwrap();
+    let none = std::collections::BTreeMap::new();
+    let other_part = url.replacen("partNumber=1", "partNumber=2", 1);
+    assert_ne!(other_part, url);
+    for (what, url, bytes) in [("another size", url, 999), ("another part", &other_part, 1_000)] {
+        assert_eq!(api.put_to(url, &none, vec![b'x'; bytes]).await, 403, "{what}");
+    }
+    assert_eq!(api.put_to(url, &none, vec![b'x'; 1_000]).await, 200);
+    let aborted = api
+        .delete(&format!("/ingestion/multipart-uploads/{file_id}/1"))
+        .await;
+    assert_eq!(aborted.expect(200)["status"], "Error", "{}", aborted.text);
+}
+
 #[tokio::test]
 async fn iam_an_address_is_good_for_its_object_alone() {
     let Some(stack) = Stack::find_enforcing() else {
@@ -290,6 +322,7 @@ async fn iam_an_address_is_good_for_its_object_alone() {
     }
     assert_eq!(api.put(&opened, content.clone()).await, 200);
     assert_eq!(api.put(&opened, content.clone()).await, 412);
+    assert_part_is_signed(&api, &order("parts.csv")).await;
 
     let asked =
         json!({"Bucket": stack.output("LandingBucketName"), "Key": "uploads/expired", "ExpiresIn": 1});

@@ -32,6 +32,8 @@ const GRANTS: [Grants; 7] = [
             "secretsmanager:GetSecretValue AppSecret.Id",
             "secretsmanager:GetSecretValue owner secret",
             "s3:PutObject LandingBucket.Arn/uploads/*",
+            "s3:ListMultipartUploadParts LandingBucket.Arn/uploads/*",
+            "s3:AbortMultipartUpload LandingBucket.Arn/uploads/*",
             "s3:GetObject LandingBucket.Arn/uploads/*",
             "s3:GetObject LandingBucket.Arn/sources/*",
             "s3:GetObject LandingBucket.Arn/drops/*",

@@ -3,7 +3,7 @@
 use millrace_app::upload::delete_file;
 use millrace_core::ids::{FileId, FileVersion};
 use millrace_core::message::Queue;
-use millrace_core::object_key::{self, ArrivedObject};
+use millrace_core::object_key::{self, ArrivedObject, ObjectAt};
 use millrace_store::files::BeginVersion;
 
 use super::Road;
@@ -44,6 +44,16 @@ impl Road {
         };
         self.tell(&arrived);
         arrived
+    }
+
+    /// Has S3 tell of the last write of a key.
+    pub fn tell_of(&self, key: &str) {
+        let object: ObjectAt = key.to_owned().into();
+        self.tell(&ArrivedObject {
+            size_bytes: self.landing.bytes(key).map(|bytes| bytes.len() as u64),
+            object,
+            sequencer: None,
+        });
     }
 
     /// Has S3 tell of a write.

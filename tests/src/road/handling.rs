@@ -4,7 +4,7 @@ use millrace_app::Disposition;
 use millrace_app::arrive::take_object;
 use millrace_app::contribute::{PerfPorts, contribute};
 use millrace_app::fetch::{FetchPorts, fetch_source};
-use millrace_app::ingest::{IngestPorts, ingest_file, validate_chunk};
+use millrace_app::ingest::{IngestPorts, ingest_file, plan_on, validate_chunk};
 use millrace_app::load_dimension::load_dimension;
 use millrace_app::moves::{MovePorts, leave_landing, move_objects};
 use millrace_app::ports::{MessageSender, Surroundings as _};
@@ -83,8 +83,10 @@ impl Road {
     async fn handle_arrival(ports: &IngestPorts<'_>, message: &Sent) -> Option<Result<Disposition, Failure>> {
         let body = message.body.as_str();
         if message.queue == Queue::Chunk {
-            let ChunkMessage::ValidateChunk { file, range } = decode(body)?;
-            return Some(validate_chunk(ports, file, range).await);
+            return Some(match decode(body)? {
+                ChunkMessage::ValidateChunk { file, range } => validate_chunk(ports, file, range).await,
+                ChunkMessage::PlanOn { file, at } => plan_on(ports, file, at).await,
+            });
         }
         Some(match serde_json::from_str::<Envelope<IngestMessage>>(body) {
             Ok(Envelope {

@@ -7,6 +7,7 @@ use millrace_app::fetch::FetchPorts;
 use millrace_app::hops::HopSender;
 use millrace_app::ingest::IngestPorts;
 use millrace_app::moves::MovePorts;
+use millrace_app::multipart::MultipartPorts;
 use millrace_app::ports::{MessageSender, ObjectMover};
 use millrace_app::reconcile_daily::ReconcilePorts;
 use millrace_app::sources::RunPorts;
@@ -71,6 +72,19 @@ impl Road {
             sender: &self.senders.ingest,
             surroundings: &self.surroundings,
             chunk_bytes: self.chunk_bytes,
+            plan_bytes: self.plan_bytes,
+            reminder_delay_seconds: 60,
+        }
+    }
+
+    /// What uploads in parts work with.
+    #[must_use]
+    pub fn multipart_ports(&self) -> MultipartPorts<'_> {
+        MultipartPorts {
+            store: &self.store,
+            uploads: &self.uploads,
+            landing: &self.faulty_landing,
+            sender: self.sender(),
             reminder_delay_seconds: 60,
         }
     }

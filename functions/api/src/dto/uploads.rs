@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
+use millrace_app::ingest::MAX_FILE_BYTES;
 use millrace_app::ports::PresignedUpload;
+use millrace_core::content_hash::ContentHash;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::file_name::file_name_error;
 use millrace_core::ids::FileVersion;
 use millrace_core::{FileId, Name};
-use millrace_store::files::{Handling, RegisteredVersion};
+use millrace_store::files::{Declared, Handling, RegisteredVersion};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,6 +43,12 @@ pub struct UploadAsked {
     /// absent.
     #[schema(example = "partial")]
     pub on_error: Option<String>,
+    /// How many bytes will come, 10 GiB at most; bytes of another number are refused. An upload in parts has to say it.
+    #[schema(example = 60_810)]
+    pub size_bytes: Option<u64>,
+    /// Their SHA-256, as 64 hexadecimal digits; bytes with another one are refused.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub sha256: Option<String>,
 }
 
 /// A file that is asked for or sent, checked.
@@ -73,14 +81,70 @@ struct Texts<'a> {
     mode: Option<&'a str>,
     file_id: Option<&'a str>,
     on_error: Option<&'a str>,
+    /// Of the bytes that will come.
+    declared: DeclaredTexts<'a>,
+}
+
+/// What an order says of bytes that come later.
+#[derive(Default)]
+struct DeclaredTexts<'a> {
+    size_bytes: Option<u64>,
+    sha256: Option<&'a str>,
+    /// Whether they come in parts, not in one PUT.
+    is_in_parts: bool,
+}
+
+/// What S3 takes in one PUT.
+const MAX_PUT_BYTES: u64 = 5 << 30;
+
+impl DeclaredTexts<'_> {
+    fn check(&self, broken: &mut Vec<(&str, &str, String)>) -> Declared {
+        match self.size_bytes {
+            None if self.is_in_parts => {
+                let message = "an upload in parts says how many bytes will come".to_owned();
+                broken.push(("size_bytes", "required", message));
+            }
+            Some(bytes) if bytes == 0 || bytes > MAX_FILE_BYTES => {
+                let message = format!("has to be from 1 to {MAX_FILE_BYTES}");
+                broken.push(("size_bytes", "out_of_range", message));
+            }
+            Some(bytes) if bytes > MAX_PUT_BYTES && !self.is_in_parts => {
+                let message = format!(
+                    "above {MAX_PUT_BYTES} bytes a file is sent in parts: POST /ingestion/multipart-uploads"
+                );
+                broken.push(("size_bytes", "out_of_range", message));
+            }
+            _ => {}
+        }
+        let sha256 = self.sha256.map(ContentHash::from_str);
+        if let Some(Err(error)) = sha256 {
+            broken.push(("sha256", "wrong_value", error.to_string()));
+        }
+        Declared {
+            size_bytes: self.size_bytes,
+            sha256: sha256.and_then(Result::ok),
+        }
+    }
 }
 
 impl UploadAsked {
-    /// Checks the order.
+    /// Checks the order of an upload in one PUT.
     ///
     /// # Errors
     /// 422 with every broken rule.
     pub fn order(&self) -> Result<UploadOrder, Problem> {
+        self.checked(false)
+    }
+
+    /// Checks the order of an upload in parts.
+    ///
+    /// # Errors
+    /// 422 with every broken rule.
+    pub fn order_in_parts(&self) -> Result<UploadOrder, Problem> {
+        self.checked(true)
+    }
+
+    fn checked(&self, is_in_parts: bool) -> Result<UploadOrder, Problem> {
         check(&Texts {
             prefix: "",
             name_member: "ingestion_name",
@@ -91,6 +155,11 @@ impl UploadAsked {
             mode: self.mode.as_deref(),
             file_id: self.file_id.as_deref(),
             on_error: self.on_error.as_deref(),
+            declared: DeclaredTexts {
+                size_bytes: self.size_bytes,
+                sha256: self.sha256.as_deref(),
+                is_in_parts,
+            },
         })
     }
 }
@@ -116,6 +185,7 @@ pub fn form_order(form: &CsvForm) -> Result<UploadOrder, Problem> {
         mode: text("mode"),
         file_id: text("file_id"),
         on_error: text("on_error"),
+        declared: DeclaredTexts::default(),
     })
 }
 
@@ -142,6 +212,7 @@ pub fn batch_order(batch: &Batch<'_>, generated: &str) -> Result<UploadOrder, Pr
         mode: batch.mode.as_deref(),
         file_id: batch.file_id.as_deref(),
         on_error: batch.on_error.as_deref(),
+        declared: DeclaredTexts::default(),
     })
 }
 
@@ -181,6 +252,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
             "has to be partial or reject_all".to_owned(),
         ));
     }
+    let declared = texts.declared.check(&mut broken);
     match (kind, name, mode, &broken[..]) {
         (Some(kind), Ok(name), Some(mode), []) => Ok(UploadOrder {
             kind,
@@ -190,6 +262,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
             file_id: file_id.and_then(Result::ok),
             handling: Handling {
                 on_error: on_error.flatten(),
+                declared,
                 ..Handling::default()
             },
         }),
@@ -209,7 +282,7 @@ fn refusal(prefix: &str, broken: Vec<(&str, &str, String)>) -> Problem {
 /// Where to send a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UploadAddress {
-    /// The address; whoever has it may send one object, of at most 5 GiB.
+    /// The address; whoever has it may send one object, of at most 5 GiB, or one part.
     pub url: String,
     /// How to send it.
     #[schema(example = "PUT")]
@@ -236,21 +309,27 @@ pub struct UploadOpened {
     pub upload: UploadAddress,
 }
 
+impl From<PresignedUpload> for UploadAddress {
+    fn from(signed: PresignedUpload) -> Self {
+        let ends = jiff::Timestamp::from_second(signed.expires_at).unwrap_or_default();
+        Self {
+            url: signed.url,
+            method: "PUT",
+            headers: signed.headers.into_iter().collect(),
+            expires_at: ends.to_string(),
+        }
+    }
+}
+
 impl UploadOpened {
     /// The answer for a registered version.
     #[must_use]
     pub fn new(version: &RegisteredVersion, signed: PresignedUpload) -> Self {
-        let ends = jiff::Timestamp::from_second(signed.expires_at).unwrap_or_default();
         Self {
             file_id: version.file.file_id,
             version: version.file.version,
             mode: version.mode,
-            upload: UploadAddress {
-                url: signed.url,
-                method: "PUT",
-                headers: signed.headers.into_iter().collect(),
-                expires_at: ends.to_string(),
-            },
+            upload: signed.into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use millrace_core::definition::SpecKind;
+use millrace_core::ids::FileVersion;
 use millrace_core::{DocumentId, FileId, Name, RunId};
 
 use crate::problem::Problem;
@@ -17,6 +18,10 @@ pub struct NameInPath(pub Name);
 /// `{file_id}`.
 #[derive(Debug, Clone, Copy)]
 pub struct FileIdInPath(pub FileId);
+
+/// `{file_id}` and `{version}`.
+#[derive(Debug, Clone, Copy)]
+pub struct FileVersionInPath(pub FileVersion);
 
 /// `{document_id}`.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +62,23 @@ impl<S: Send + Sync> FromRequestParts<S> for FileIdInPath {
             .and_then(|text| FileId::from_str(&text).ok());
         id.map(Self)
             .ok_or_else(|| Problem::not_found("there is no such file: an id is a UUID"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for FileVersionInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let FileIdInPath(file_id) = FileIdInPath::from_request_parts(parts, state).await?;
+        let text = member(parts, state, "version").await?;
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let version = i32::from_str(&text)
+            .ok()
+            .filter(|version| is_plain && *version > 0);
+        let version = version.and_then(|version| u32::try_from(version).ok());
+        let version = version
+            .ok_or_else(|| Problem::not_found("there is no such version: they are whole numbers from 1"))?;
+        Ok(Self(FileVersion { file_id, version }))
     }
 }
 

@@ -44,7 +44,7 @@ async fn status_with(
 #[tokio::test]
 async fn every_operation_but_three_refuses_whoever_has_no_good_token() {
     let operations = operations();
-    assert_eq!(operations.len(), 63);
+    assert_eq!(operations.len(), 67);
     let public: Vec<&str> = operations
         .iter()
         .filter(|one| one.2.is_none())

@@ -34,6 +34,7 @@ pub(super) struct Api {
     router: Router,
     pub(super) statements: Arc<Mutex<Vec<Statement>>>,
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    pub(super) parts: bucket::Parts,
     pub(super) messages: Arc<Mutex<Vec<(Queue, String)>>>,
     /// How late each of the messages is seen.
     pub(super) delays: Arc<Mutex<Vec<u16>>>,
@@ -93,6 +94,7 @@ pub(super) fn api_for(
         document_signer: bucket.clone(),
         settings: settings.clone(),
         signer: bucket.clone(),
+        multipart_uploads: bucket.clone(),
         sender: queues.clone(),
         reminder_delay_seconds: 60,
         authenticator: Authenticator::new(Arc::new(Clients(
@@ -114,6 +116,7 @@ pub(super) fn api_for(
         router: router::build(Arc::new(deps)),
         statements,
         objects: Arc::clone(&bucket.objects),
+        parts: Arc::clone(&bucket.parts),
         messages: Arc::clone(&queues.messages),
         delays: Arc::clone(&queues.delays),
         settings: Arc::clone(&settings.0),
@@ -160,6 +163,12 @@ impl Api {
 
     pub(super) async fn get(&self, path: &str) -> Read {
         self.send(request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A request without a body.
+    pub(super) async fn call(&self, method: &str, path: &str) -> Read {
+        self.send(request(method, path).body(Body::empty()).unwrap())
+            .await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Read {

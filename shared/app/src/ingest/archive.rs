@@ -1,74 +1,23 @@
-//! Zip archives: one file version, whose rows come from all members in the directory's order, as one chunk.
+//! Zip archives: one file version, whose rows come from all members in the directory's order.
 //!
-//! The object is read once for its hash, then its end, its directory, and each member once; nothing of it is held but a
-//! piece. What is refused anywhere refuses the file: nothing is registered before the last byte was as declared.
+//! Of the object its end is read, its directory, and each member; nothing of it is held but a piece. What is refused
+//! anywhere refuses the file.
 
 use millrace_core::failure::Failure;
 use millrace_core::object_key::ObjectAt;
 use millrace_core::row_error::FileError;
-use millrace_store::files::FileRecord;
 use millrace_table::archive::in_member;
-use millrace_table::{ArchiveLimits, Directory, End, FileFormat, Member, MemberReader};
+use millrace_table::{ArchiveLimits, Directory, End, Member, MemberReader};
 
-use super::object::{Object, Stopped};
-use super::{IngestPorts, finish_whole};
-use crate::Disposition;
-use crate::chunk_check::ChunkCheck;
+use super::object::Stopped;
 use crate::ports::{ObjectReader, ObjectStream};
 
-/// Validates an archive's members.
-pub(super) async fn check_archive(
-    ports: &IngestPorts<'_>,
-    record: &FileRecord,
-    format: FileFormat<'_>,
-    mut object: Object,
-    size_bytes: u64,
-) -> Result<Disposition, Stopped> {
-    let limits = ArchiveLimits::default();
-    let archive = Archive::open(ports.landing, record.object(), size_bytes, &limits).await?;
-    object.read_over().await?;
-    let mut chunk = None;
-    let checked = check_members(ports, record, format, &archive, &mut chunk).await;
-    match (checked, chunk) {
-        (Ok(()), Some(chunk)) => Ok(finish_whole(ports, record, chunk, object).await?),
-        // A directory has members.
-        (Ok(()), None) => Err(Failure::invalid("ingest.archive", "the archive has no member").into()),
-        (Err(stopped), chunk) => {
-            if let Some(chunk) = chunk {
-                chunk.abort().await;
-            }
-            Err(stopped)
-        }
+/// What became of a member, with its name.
+pub(super) fn named(member: &Member, stopped: Stopped) -> Stopped {
+    match stopped {
+        Stopped::Refused(error) if !is_named(&error, member) => in_member(&member.name, error).into(),
+        stopped => stopped,
     }
-}
-
-async fn check_members<'a>(
-    ports: &IngestPorts<'a>,
-    record: &FileRecord,
-    format: FileFormat<'_>,
-    archive: &Archive<'_>,
-    chunk: &mut Option<ChunkCheck<'a>>,
-) -> Result<(), Stopped> {
-    for member in &archive.directory.members {
-        let named = |stopped| match stopped {
-            Stopped::Refused(error) if !is_named(&error, member) => in_member(&member.name, error).into(),
-            stopped => stopped,
-        };
-        let mut object = Object::member(archive.open_member(member).await?);
-        let header = object.read_header(format).await.map_err(named)?;
-        let chunk = match chunk {
-            Some(chunk) => chunk,
-            None => {
-                let begun = ChunkCheck::begin(ports.collections, record, format, &header, header.start(), 0)?;
-                chunk.insert(begun)
-            }
-        };
-        chunk.begin_member(format, &header, &member.name).await?;
-        while let Some(bytes) = object.next_record_bytes(&header).await.map_err(named)? {
-            chunk.push(&bytes).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether the archive's own reader has named the member already.
@@ -77,7 +26,7 @@ fn is_named(error: &FileError, member: &Member) -> bool {
 }
 
 /// An archive whose directory has been read.
-struct Archive<'a> {
+pub(super) struct Archive<'a> {
     landing: &'a dyn ObjectReader,
     object: ObjectAt,
     end: End,
@@ -85,12 +34,12 @@ struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    async fn open(
+    pub(super) async fn open(
         landing: &'a dyn ObjectReader,
         object: ObjectAt,
         size_bytes: u64,
-        limits: &ArchiveLimits,
     ) -> Result<Self, Stopped> {
+        let limits = &ArchiveLimits::default();
         let tail_offset = size_bytes.saturating_sub(End::TAIL_BYTES);
         let tail = read_range(landing, &object, tail_offset, size_bytes).await?;
         let end = End::read(&tail, size_bytes, limits)?;
@@ -104,7 +53,17 @@ impl<'a> Archive<'a> {
         })
     }
 
-    async fn open_member(&self, member: &Member) -> Result<MemberStream, Failure> {
+    /// Its members, in the directory's order.
+    pub(super) fn members(&self) -> &[Member] {
+        &self.directory.members
+    }
+
+    /// How many bytes they have together.
+    pub(super) fn inflated_bytes(&self) -> u64 {
+        self.members().iter().map(Member::bytes).sum()
+    }
+
+    pub(super) async fn open_member(&self, member: &Member) -> Result<MemberStream, Failure> {
         let end = Some(self.end.directory_offset);
         Ok(MemberStream {
             stream: self.landing.open_at(&self.object, member.offset, end).await?,

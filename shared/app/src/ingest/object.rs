@@ -4,10 +4,12 @@ use millrace_core::csv::Encoding;
 use millrace_core::failure::Failure;
 use millrace_core::object_key::ObjectAt;
 use millrace_core::row_error::{FileError, Rule};
-use millrace_table::{Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, is_archive};
-use sha2::{Digest as _, Sha256};
+use millrace_table::{
+    Decoder, Extent, FileFormat, Header, HeaderErrors, HeaderRead, Limits, Start, encoded_bytes, is_archive,
+};
 
 use super::archive::MemberStream;
+use super::hash::PassedHash;
 use crate::ports::{ObjectReader, ObjectStream};
 
 /// Why the way of an object ends before its end.
@@ -42,12 +44,16 @@ enum Source {
     Member(Box<MemberStream>),
 }
 
-/// An object, or a member of an archive, that is read from its beginning, hashed as it came and decoded on the way.
+/// An object, or a member of an archive, that is read from its beginning or from a record on, and decoded on the way.
 pub(super) struct Object {
     source: Source,
-    hash: Sha256,
-    pub(super) size_bytes: u64,
+    /// What has passed, where anybody wants to know.
+    hash: Option<PassedHash>,
+    /// Bytes that are still to be read, where it is not all.
+    left: Option<u64>,
     decoder: Option<Decoder>,
+    /// Bytes of the mark of byte order that are not in what is decoded.
+    mark_bytes: u64,
     /// What was read for the header, decoded.
     beginning: Vec<u8>,
     header_is_passed: bool,
@@ -55,9 +61,24 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// An object from its beginning, hashed as it comes.
     pub(super) async fn open(landing: &dyn ObjectReader, object: &ObjectAt) -> Result<Self, Failure> {
         let stream = landing.open_at(object, 0, None).await?;
-        Ok(Self::of(Source::Object(stream)))
+        Ok(Self {
+            hash: Some(PassedHash::default()),
+            ..Self::of(Source::Object(stream))
+        })
+    }
+
+    /// An object from a record on, to an end or its own.
+    pub(super) async fn open_at(
+        landing: &dyn ObjectReader,
+        object: &ObjectAt,
+        range: (u64, Option<u64>),
+        encoding: Encoding,
+    ) -> Result<Self, Failure> {
+        let stream = landing.open_at(object, range.0, range.1).await?;
+        Ok(Self::of(Source::Object(stream)).within(encoding))
     }
 
     /// A member of an archive; what its hash would be is nobody's concern.
@@ -65,16 +86,54 @@ impl Object {
         Self::of(Source::Member(Box::new(stream)))
     }
 
+    /// A member of an archive from a record on, to an end or its own. What lies before is inflated and dropped.
+    pub(super) async fn member_at(
+        stream: MemberStream,
+        (start, end): (u64, Option<u64>),
+        encoding: Encoding,
+    ) -> Result<Self, Stopped> {
+        let mut object = Self::member(stream).within(encoding);
+        object.left = end;
+        let mut passed = 0;
+        while passed < start {
+            let Some(mut bytes) = object.next_bytes().await? else {
+                break;
+            };
+            passed += bytes.len() as u64;
+            if passed > start {
+                let wanted = usize::try_from(passed - start).unwrap_or(bytes.len());
+                object.beginning = bytes.split_off(bytes.len() - wanted);
+            }
+        }
+        let beginning = std::mem::take(&mut object.beginning);
+        object.beginning = object.decoded(beginning);
+        Ok(object)
+    }
+
     fn of(source: Source) -> Self {
         Self {
             source,
-            hash: Sha256::new(),
-            size_bytes: 0,
+            hash: None,
+            left: None,
             decoder: None,
+            mark_bytes: 0,
             beginning: Vec::new(),
             header_is_passed: false,
             is_over: false,
         }
+    }
+
+    fn within(self, encoding: Encoding) -> Self {
+        Self {
+            decoder: Some(Decoder::within(encoding)),
+            header_is_passed: true,
+            ..self
+        }
+    }
+
+    /// Goes on with a hash where another reader was, who had passed as many bytes as it says.
+    pub(super) fn hash_on(&mut self, hash: PassedHash) {
+        self.hash = Some(hash);
     }
 
     /// Whether the object is an archive. What is read for that is read again by whoever goes on.
@@ -106,22 +165,49 @@ impl Object {
         &self.beginning
     }
 
-    /// Whether offsets in what is read are those of the object.
-    pub(super) fn is_plain(&self) -> bool {
-        self.decoder.as_ref().is_none_or(Decoder::is_plain)
+    /// What it is written in, once its header was read.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.decoder.as_ref().map_or(Encoding::Utf8, Decoder::encoding)
     }
 
+    /// Where the first record behind a header that was just read starts.
+    pub(super) fn record_start(&self, header: &Header) -> Start {
+        let used = &self.beginning[..self.used_by(header)];
+        Start {
+            offset: self.mark_bytes + encoded_bytes(self.encoding(), used),
+            ..header.start()
+        }
+    }
+
+    fn used_by(&self, header: &Header) -> usize {
+        let used = usize::try_from(header.bytes_used).unwrap_or(usize::MAX);
+        used.min(self.beginning.len())
+    }
+
+    /// The next bytes as they came.
     pub(super) async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Stopped> {
-        let stream = match &mut self.source {
-            Source::Object(stream) => stream,
-            Source::Member(stream) => return stream.next().await,
+        if self.left == Some(0) {
+            return Ok(None);
+        }
+        let mut bytes = match &mut self.source {
+            Source::Object(stream) => stream.next().await?,
+            Source::Member(stream) => stream.next().await?,
         };
-        let bytes = stream.next().await?;
-        if let Some(bytes) = &bytes {
-            self.hash.update(bytes);
-            self.size_bytes += bytes.len() as u64;
+        if let (Some(left), Some(bytes)) = (&mut self.left, &mut bytes) {
+            bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= bytes.len() as u64;
+        }
+        if let (Some(hash), Some(bytes)) = (&mut self.hash, &bytes) {
+            hash.pass(bytes);
         }
         Ok(bytes)
+    }
+
+    fn decoded(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        match &mut self.decoder {
+            Some(decoder) => decoder.decode(bytes),
+            None => bytes,
+        }
     }
 
     /// The next bytes, decoded.
@@ -131,10 +217,12 @@ impl Object {
         }
         let bytes = self.next_bytes().await?;
         self.is_over = bytes.is_none();
-        Ok(match (bytes, &mut self.decoder) {
-            (Some(bytes), Some(decoder)) => Some(decoder.decode(bytes)),
-            (None, Some(decoder)) => Some(decoder.finish()).filter(|rest| !rest.is_empty()),
-            (bytes, None) => bytes,
+        Ok(match bytes {
+            Some(bytes) => Some(self.decoded(bytes)),
+            None => {
+                let rest = self.decoder.as_mut().map(Decoder::finish);
+                rest.filter(|rest| !rest.is_empty())
+            }
         })
     }
 
@@ -143,6 +231,11 @@ impl Object {
         self.read_beginning(Decoder::MARK_BYTES).await?;
         let beginning = std::mem::take(&mut self.beginning);
         let mut decoder = Decoder::begin(&beginning, declared);
+        // UTF-8 keeps its mark, which the header takes.
+        self.mark_bytes = match Encoding::marked(&beginning) {
+            Some((Encoding::Utf8, _)) | None => 0,
+            Some((_, mark)) => mark as u64,
+        };
         self.beginning = decoder.decode(beginning);
         self.decoder = Some(decoder);
         Ok(())
@@ -167,20 +260,26 @@ impl Object {
         }
     }
 
-    /// The next bytes behind the header.
+    /// The next bytes behind the header, or of the range.
     pub(super) async fn next_record_bytes(&mut self, header: &Header) -> Result<Option<Vec<u8>>, Stopped> {
         if !self.header_is_passed {
             self.header_is_passed = true;
-            let used = usize::try_from(header.bytes_used)
-                .unwrap_or(usize::MAX)
-                .min(self.beginning.len());
+            let used = self.used_by(header);
             return Ok(Some(std::mem::take(&mut self.beginning).split_off(used)));
+        }
+        if !self.beginning.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.beginning)));
         }
         self.next().await
     }
 
-    pub(super) fn sha256(&mut self) -> String {
-        let digest = std::mem::take(&mut self.hash).finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    /// What has passed.
+    pub(super) fn into_hash(self) -> PassedHash {
+        self.hash.unwrap_or_default()
+    }
+
+    /// What has passed so far.
+    pub(super) fn hash(&self) -> Option<&PassedHash> {
+        self.hash.as_ref()
     }
 }

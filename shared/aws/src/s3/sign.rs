@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use millrace_app::ports::{DownloadSigner, PresignedUpload, UploadSigner};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::file_name::attachment;
@@ -30,15 +30,20 @@ impl UploadSigner for Bucket {
             .presigned(config)
             .await
             .map_err(|error| map(OPERATION, error))?;
-        let headers = request
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Ok(PresignedUpload {
-            url: request.uri().to_owned(),
-            headers,
-            expires_at: now_seconds() + i64::from(valid_seconds),
-        })
+        Ok(presigned_upload(&request, valid_seconds))
+    }
+}
+
+/// What whoever sends the bytes has to know.
+pub(super) fn presigned_upload(request: &PresignedRequest, valid_seconds: u32) -> PresignedUpload {
+    let headers = request
+        .headers()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    PresignedUpload {
+        url: request.uri().to_owned(),
+        headers,
+        expires_at: now_seconds() + i64::from(valid_seconds),
     }
 }
 

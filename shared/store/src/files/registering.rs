@@ -1,5 +1,6 @@
 //! Registering versions of files.
 
+use millrace_core::content_hash::ContentHash;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{ContentFormat, Mode};
@@ -8,6 +9,7 @@ use millrace_core::ids::{FileId, FileVersion};
 use millrace_core::name::Name;
 use serde::Deserialize;
 
+use super::for_file;
 use crate::{Statement, Store};
 
 /// A version to be registered.
@@ -31,13 +33,24 @@ pub struct NewVersion<'a> {
     pub handling: Handling,
 }
 
-/// How the object of a version is to be read; most are CSV files that are handled as their spec says.
+/// How the object of a version is to be taken; most are CSV files that are handled as their spec says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Handling {
     /// How it is written.
     pub content_format: ContentFormat,
     /// What a rejected row does to the rest, where the spec's choice is not wanted.
     pub on_error: Option<OnError>,
+    /// What its sender says that will come.
+    pub declared: Declared,
+}
+
+/// What the sender of a version says of its bytes; others are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Declared {
+    /// How many there are, 1 and more.
+    pub size_bytes: Option<u64>,
+    /// Their hash.
+    pub sha256: Option<ContentHash>,
 }
 
 /// A version that was registered.
@@ -91,7 +104,7 @@ impl Store {
             "select ingestion.begin_version(cast(:type as text), cast(:name as text), cast(:file_name as text), \
              cast(:mode as text), cast(:new_file_id as uuid), cast(:file_id as uuid), cast(:client_id as text), \
              cast(:key as text), cast(:request as text), cast(:content_format as text), \
-             cast(:on_error as text))::text",
+             cast(:on_error as text), cast(:declared_bytes as bigint), cast(:declared_sha256 as text))::text",
         );
         self.expect_json(
             statement
@@ -105,8 +118,28 @@ impl Store {
                 .bind("key", new.idempotency.map(|(key, _)| key))
                 .bind("request", new.idempotency.map(|(_, request)| request))
                 .bind("content_format", new.handling.content_format.as_str())
-                .bind("on_error", new.handling.on_error.map(OnError::as_str)),
+                .bind("on_error", new.handling.on_error.map(OnError::as_str))
+                .bind("declared_bytes", new.handling.declared.size_bytes)
+                .bind(
+                    "declared_sha256",
+                    new.handling.declared.sha256.map(|hash| hash.to_string()),
+                ),
         )
         .await
+    }
+
+    /// Notes by which multipart upload a version's bytes come, unless it has one; answers the one that it has.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn note_upload_id(
+        &self,
+        file: FileVersion,
+        upload_id: &str,
+    ) -> Result<Option<String>, Failure> {
+        let text = "update ingestion.file_tracker set upload_id = coalesce(upload_id, cast(:upload_id as text)) \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
+             returning to_jsonb(upload_id)::text";
+        self.json(for_file(text, file).bind("upload_id", upload_id)).await
     }
 }

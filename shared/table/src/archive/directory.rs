@@ -136,6 +136,14 @@ pub struct Member {
     pub(super) crc32: u64,
 }
 
+impl Member {
+    /// How many bytes it has once inflated.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// The members of an archive that are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {

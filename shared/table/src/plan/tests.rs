@@ -1,9 +1,12 @@
+use millrace_core::csv::Encoding;
 use millrace_core::field::Field;
+use millrace_core::message::ChunkRange;
 use proptest::prelude::*;
 
-use super::Planner;
+use super::{PlannedText, Planner};
 use crate::block::Block;
 use crate::check::FileCheck;
+use crate::decode::{Decoder, encoded_bytes};
 use crate::header::{FileFormat, Header, HeaderRead, Start};
 use crate::limits::Limits;
 use crate::part::PartReader;
@@ -53,21 +56,58 @@ fn rows(block: &Block) -> Vec<(u64, u64, String)> {
         .collect()
 }
 
-fn plan(
-    header: &Header,
-    bytes: &[u8],
-    chunk_bytes: u64,
-    piece: usize,
-) -> Vec<millrace_core::message::ChunkRange> {
-    let mut planner = Planner::new(chunk_bytes, header, &LIMITS);
+fn plan(text: &PlannedText<'_>, bytes: &[u8], chunk_bytes: u64, piece: usize) -> Vec<ChunkRange> {
+    let mut planner = Planner::new(chunk_bytes, text, 0, &LIMITS);
     let mut chunks = Vec::new();
     for piece in bytes.chunks(piece) {
         chunks.extend(planner.push(piece));
     }
-    let (last, summary) = planner.finish();
+    let (last, count) = planner.finish();
     chunks.extend(last);
-    assert_eq!(summary.chunks as usize, chunks.len());
+    assert_eq!(count as usize, chunks.len());
     chunks
+}
+
+fn planned(header: &Header) -> PlannedText<'_> {
+    PlannedText {
+        header,
+        encoding: Encoding::Utf8,
+        start: header.start(),
+        member: 0,
+    }
+}
+
+fn header_of(bytes: &[u8]) -> Header {
+    let read = Header::read(bytes, Extent::Whole, FileFormat::plain(&fields()), &LIMITS).unwrap();
+    let HeaderRead::Done(header) = read else {
+        panic!("the header is whole")
+    };
+    header
+}
+
+/// A file of an encoding, with its mark of byte order where it has one.
+fn encoded(text: &str, encoding: Encoding) -> Vec<u8> {
+    let utf16 =
+        |order: fn(u16) -> [u8; 2]| format!("\u{feff}{text}").encode_utf16().flat_map(order).collect();
+    match encoding {
+        Encoding::Utf8 => text.as_bytes().to_vec(),
+        Encoding::Utf16Le => utf16(u16::to_le_bytes),
+        Encoding::Utf16Be => utf16(u16::to_be_bytes),
+        Encoding::Windows1252 => text
+            .chars()
+            .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))
+            .collect(),
+    }
+}
+
+fn decoded(mut decoder: Decoder, bytes: &[u8]) -> Vec<u8> {
+    let mut text = decoder.decode(bytes.to_vec());
+    text.extend(decoder.finish());
+    text
+}
+
+fn at(bytes: &[u8], start: u64, end: u64) -> &[u8] {
+    &bytes[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()]
 }
 
 /// Lines of which most are records and some are damaged.
@@ -101,12 +141,11 @@ proptest! {
     ) {
         let text = format!("a,b\r\n{body}");
         let bytes = text.as_bytes();
-        let read = Header::read(bytes, Extent::Whole, FileFormat::plain(&fields()), &LIMITS).unwrap();
-        let HeaderRead::Done(header) = read else { panic!("the header is whole") };
+        let header = header_of(bytes);
         let body = &bytes[usize::try_from(header.bytes_used).unwrap()..];
         let (kept, rejected) = check(&header, header.start(), body);
-        let chunks = plan(&header, body, chunk_bytes, piece);
-        prop_assert_eq!(&chunks, &plan(&header, body, chunk_bytes, usize::MAX));
+        let chunks = plan(&planned(&header), body, chunk_bytes, piece);
+        prop_assert_eq!(&chunks, &plan(&planned(&header), body, chunk_bytes, usize::MAX));
         let (mut chunk_kept, mut chunk_rejected) = (Vec::new(), Vec::new());
         for (index, chunk) in chunks.iter().enumerate() {
             prop_assert_eq!(chunk.chunk as usize, index);
@@ -124,6 +163,156 @@ proptest! {
         prop_assert_eq!(chunk_kept, kept);
         prop_assert_eq!(chunk_rejected, rejected);
     }
+
+    #[test]
+    fn chunks_of_any_encoding_are_ranges_of_the_file(
+        body in file(),
+        more in "[a-zäöü€\u{1f600},\n]{0,40}",
+        encoding in prop_oneof![Just(Encoding::Utf16Le), Just(Encoding::Utf16Be), Just(Encoding::Windows1252)],
+        chunk_bytes in 1_u64..200,
+        piece in 1_usize..64,
+    ) {
+        let bytes = encoded(&format!("a,b\r\n{body}{more}"), encoding);
+        let decoder = Decoder::begin(&bytes, encoding);
+        let text = decoded(decoder, &bytes);
+        let header = header_of(&text);
+        let (head, body) = text.split_at(usize::try_from(header.bytes_used).unwrap());
+        let (kept, rejected) = check(&header, header.start(), body);
+        let mark = Encoding::marked(&bytes).map_or(0, |(_, mark)| mark as u64);
+        let start = Start { offset: mark + encoded_bytes(encoding, head), ..header.start() };
+        let chunks = plan(&PlannedText { encoding, start, ..planned(&header) }, body, chunk_bytes, piece);
+        let (mut chunk_kept, mut chunk_rejected) = (Vec::new(), Vec::new());
+        for chunk in &chunks {
+            let text = decoded(Decoder::within(encoding), at(&bytes, chunk.start, chunk.end));
+            let (more_kept, more_rejected) = check(&header, (*chunk).into(), &text);
+            chunk_kept.extend(more_kept);
+            chunk_rejected.extend(more_rejected);
+        }
+        prop_assert_eq!(chunk_kept, kept);
+        prop_assert_eq!(chunk_rejected, rejected);
+        prop_assert_eq!(chunks.last().map_or(bytes.len() as u64, |chunk| chunk.end), bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_plan_that_goes_on_at_any_chunk_finds_the_same_ones(
+        body in file(),
+        chunk_bytes in 1_u64..60,
+        stops_after in 0_usize..8,
+    ) {
+        let text = format!("a,b\r\n{body}");
+        let bytes = text.as_bytes();
+        let header = header_of(bytes);
+        let body = &bytes[usize::try_from(header.bytes_used).unwrap()..];
+        let all = plan(&planned(&header), body, chunk_bytes, 7);
+        let mut planner = Planner::new(chunk_bytes, &planned(&header), 0, &LIMITS);
+        let mut found = Vec::new();
+        for piece in body.chunks(7) {
+            found.extend(planner.push(piece));
+            if found.len() > stops_after {
+                break;
+            }
+        }
+        if let Some((chunks, member, start)) = planner.open_chunk() {
+            prop_assert_eq!((chunks as usize, member), (found.len(), 0));
+            let text = PlannedText { start, ..planned(&header) };
+            let mut planner = Planner::new(chunk_bytes, &text, chunks, &LIMITS);
+            for piece in at(bytes, start.offset, bytes.len() as u64).chunks(5) {
+                found.extend(planner.push(piece));
+            }
+            let (last, count) = planner.finish();
+            found.extend(last);
+            prop_assert_eq!(count as usize, all.len());
+            prop_assert_eq!(found, all);
+        }
+    }
+
+    #[test]
+    fn chunks_of_an_archive_cover_its_members(
+        bodies in proptest::collection::vec(file(), 1..5),
+        chunk_bytes in 1_u64..200,
+        stops_after in 0_usize..6,
+    ) {
+        let texts: Vec<String> = bodies.iter().map(|body| format!("a,b\n{body}")).collect();
+        let whole = archive_plan(&texts, chunk_bytes, None).0;
+        let (mut found, stopped) = archive_plan(&texts, chunk_bytes, Some(stops_after));
+        if let Some((chunks, member, start)) = stopped {
+            let rest = archive_plan_from(&texts, chunk_bytes, None, (chunks, member, Some(start))).0;
+            found.extend(rest);
+            prop_assert_eq!(&found, &whole);
+        }
+        // Every record is in one chunk, under one number.
+        let mut record = 1;
+        for chunk in &whole {
+            prop_assert_eq!(chunk.first_record, record);
+            for member in chunk.member..=chunk.last_member {
+                let bytes = texts[member as usize].as_bytes();
+                let header = header_of(bytes);
+                let own = header.start();
+                let start = if member == chunk.member { chunk.start } else { own.offset };
+                let end = if member == chunk.last_member { chunk.end } else { bytes.len() as u64 };
+                let line = if member == chunk.member { chunk.first_line } else { own.line };
+                let start = Start { offset: start, record, line };
+                let (kept, rejected) = check(&header, start, at(bytes, start.offset, end.max(start.offset)));
+                record += (kept.len() + rejected.len()) as u64;
+            }
+        }
+        let all: u64 = texts.iter().map(|text| {
+            let header = header_of(text.as_bytes());
+            let body = &text.as_bytes()[usize::try_from(header.bytes_used).unwrap()..];
+            let (kept, rejected) = check(&header, header.start(), body);
+            (kept.len() + rejected.len()) as u64
+        }).sum();
+        prop_assert_eq!(record - 1, all);
+    }
+}
+
+type Stopped = Option<(u32, u32, Start)>;
+
+/// The chunks of an archive's members; up to where it was when there were so many.
+fn archive_plan(
+    texts: &[String],
+    chunk_bytes: u64,
+    stops_after: Option<usize>,
+) -> (Vec<ChunkRange>, Stopped) {
+    archive_plan_from(texts, chunk_bytes, stops_after, (0, 0, None))
+}
+
+fn archive_plan_from(
+    texts: &[String],
+    chunk_bytes: u64,
+    stops_after: Option<usize>,
+    (chunks, first, start): (u32, u32, Option<Start>),
+) -> (Vec<ChunkRange>, Stopped) {
+    let mut found = Vec::new();
+    let mut planner: Option<Planner> = None;
+    for (member, text) in (0..).zip(texts).skip(first as usize) {
+        let header = header_of(text.as_bytes());
+        let start = start
+            .filter(|_| member == first)
+            .unwrap_or_else(|| header.start());
+        let planned = PlannedText {
+            start,
+            member,
+            ..planned(&header)
+        };
+        let planner = match &mut planner {
+            Some(planner) => {
+                found.extend(planner.begin_member(&planned, &LIMITS));
+                planner
+            }
+            None => planner.insert(Planner::new(chunk_bytes, &planned, chunks, &LIMITS)),
+        };
+        for piece in at(text.as_bytes(), start.offset, text.len() as u64).chunks(9) {
+            found.extend(planner.push(piece));
+            if stops_after.is_some_and(|count| found.len() > count)
+                && let Some(open) = planner.open_chunk()
+            {
+                return (found, Some(open));
+            }
+        }
+    }
+    found.extend(planner.unwrap().finish().0);
+    (found, None)
 }
 
 #[test]
@@ -135,5 +324,5 @@ fn a_file_without_records_has_no_chunks() {
         bytes_used: 4,
         lines_used: 1,
     };
-    assert_eq!(plan(&header, b"\n\r\n\n", 1, 1), []);
+    assert_eq!(plan(&planned(&header), b"\n\r\n\n", 1, 1), []);
 }

@@ -6,6 +6,7 @@ mod documents;
 mod figures;
 mod known_answers;
 mod limits;
+mod multipart;
 mod pipelines;
 mod road;
 mod rows;

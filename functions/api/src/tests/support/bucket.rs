@@ -5,16 +5,21 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use millrace_app::ports::{
-    DownloadSigner, ObjectReader, ObjectSink, ObjectStore, ObjectStream, PresignedUpload, UploadSigner,
+    DownloadSigner, MultipartUploads, ObjectReader, ObjectSink, ObjectStore, ObjectStream, PresignedUpload,
+    UploadSigner, UploadedPart,
 };
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::object_key::ObjectAt;
 
 use super::failure;
 
+pub(in crate::tests) type Parts = Arc<Mutex<Option<Vec<(u32, u64)>>>>;
+
 #[derive(Default)]
 pub(super) struct Bucket {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// The parts of its multipart upload, and their sizes; none when there is no such upload.
+    pub(super) parts: Parts,
 }
 
 struct Sink(Arc<Mutex<BTreeMap<String, Vec<u8>>>>, String, Vec<u8>);
@@ -98,6 +103,64 @@ impl UploadSigner for Bucket {
             headers: vec![("if-none-match".to_owned(), "*".to_owned())],
             expires_at: 1_700_000_000 + i64::from(valid_seconds),
         })
+    }
+}
+
+#[async_trait]
+impl MultipartUploads for Bucket {
+    async fn begin(&self, _: &str) -> Result<String, Failure> {
+        *self.parts.lock().unwrap() = Some(Vec::new());
+        Ok("upload-1".to_owned())
+    }
+
+    async fn sign_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        (number, size_bytes): (u32, u64),
+        valid_seconds: u32,
+    ) -> Result<PresignedUpload, Failure> {
+        Ok(PresignedUpload {
+            url: format!("https://landing.example/{key}?partNumber={number}&uploadId={upload_id}"),
+            headers: vec![("content-length".to_owned(), size_bytes.to_string())],
+            expires_at: 1_700_000_000 + i64::from(valid_seconds),
+        })
+    }
+
+    async fn list(
+        &self,
+        _: &str,
+        _: &str,
+        after: u32,
+        limit: u32,
+    ) -> Result<Option<Vec<UploadedPart>>, Failure> {
+        let there = self.parts.lock().unwrap().clone();
+        let listed = there.map(|parts| {
+            let behind = parts.into_iter().filter(|(number, _)| *number > after);
+            let part = |(number, size_bytes)| UploadedPart {
+                number,
+                size_bytes,
+                etag: number.to_string(),
+            };
+            behind.take(limit as usize).map(part).collect()
+        });
+        Ok(listed)
+    }
+
+    async fn complete(&self, key: &str, _: &str, parts: &[UploadedPart]) -> Result<bool, Failure> {
+        let is_there = self.parts.lock().unwrap().take().is_some();
+        if is_there {
+            let bytes = parts.iter().map(|part| part.size_bytes as usize).sum();
+            self.objects
+                .lock()
+                .unwrap()
+                .insert(key.to_owned(), vec![0; bytes]);
+        }
+        Ok(is_there)
+    }
+
+    async fn abort(&self, _: &str, _: &str) -> Result<bool, Failure> {
+        Ok(self.parts.lock().unwrap().take().is_some())
     }
 }
 

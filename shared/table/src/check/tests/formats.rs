@@ -183,7 +183,9 @@ fn members_of_an_archive_are_one_file_whose_records_are_numbered_through() {
         let mut check = FileCheck::new(format, &first, first.start(), limits).unwrap();
         for (name, text) in members {
             let header = header(text.as_bytes());
-            check.begin_member(format, &header, name).unwrap();
+            check
+                .begin_member(format, &header, header.start().line, name)
+                .unwrap();
             let body = &text.as_bytes()[usize::try_from(header.bytes_used).unwrap()..];
             body.chunks(piece).for_each(|piece| check.push(piece).unwrap());
         }

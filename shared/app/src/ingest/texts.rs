@@ -1,0 +1,230 @@
+//! The texts of an object: the object itself, or the members of a zip archive.
+
+use millrace_core::csv::Encoding;
+use millrace_core::failure::Failure;
+use millrace_core::message::ChunkRange;
+use millrace_core::object_key::ObjectAt;
+use millrace_store::files::FileRecord;
+use millrace_table::{FileFormat, Header, Member, PlannedText, Start};
+
+use super::IngestPorts;
+use super::archive::{Archive, named};
+use super::object::{Object, Stopped};
+use crate::chunk_check::ChunkCheck;
+use crate::ports::ObjectReader;
+
+/// An object whose texts can be opened.
+pub(super) enum Texts<'a> {
+    /// A CSV file.
+    One {
+        /// Where it lies.
+        landing: &'a dyn ObjectReader,
+        /// The object.
+        object: ObjectAt,
+        /// Its beginning, until somebody reads on from there.
+        beginning: Option<Box<Object>>,
+    },
+    /// An archive of them.
+    Members(Box<Archive<'a>>),
+}
+
+/// A text that stands behind its header, or where a chunk starts.
+pub(super) struct Text {
+    pub(super) object: Object,
+    pub(super) header: Header,
+    pub(super) encoding: Encoding,
+    /// Where it stands.
+    pub(super) start: Start,
+}
+
+impl<'a> Texts<'a> {
+    /// The texts of an object of a size.
+    pub(super) async fn open(
+        landing: &'a dyn ObjectReader,
+        object: ObjectAt,
+        size_bytes: u64,
+    ) -> Result<Self, Stopped> {
+        let mut beginning = Object::open(landing, &object).await?;
+        Ok(match beginning.is_archive().await? {
+            true => Self::Members(Box::new(Archive::open(landing, object, size_bytes).await?)),
+            false => Self::One {
+                landing,
+                object,
+                beginning: Some(Box::new(beginning)),
+            },
+        })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        match self {
+            Self::One { .. } => 1,
+            Self::Members(archive) => u32::try_from(archive.members().len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// How many bytes they have together, of an object of a size.
+    pub(super) fn bytes(&self, size_bytes: u64) -> u64 {
+        match self {
+            Self::One { .. } => size_bytes,
+            Self::Members(archive) => archive.inflated_bytes(),
+        }
+    }
+
+    /// Opens a text: behind its header, or from a record on, or up to an end.
+    pub(super) async fn text(
+        &mut self,
+        number: u32,
+        format: FileFormat<'_>,
+        at: Option<Start>,
+        end: Option<u64>,
+    ) -> Result<Text, Stopped> {
+        match self {
+            Self::One {
+                landing,
+                object,
+                beginning,
+            } => {
+                let beginning = match beginning.take() {
+                    Some(beginning) => *beginning,
+                    None => Object::open(*landing, object).await?,
+                };
+                let mut text = Text::read(beginning, format).await?;
+                if at.is_some() || end.is_some() {
+                    text.start = at.unwrap_or(text.start);
+                    let range = (text.start.offset, end);
+                    text.object = Object::open_at(*landing, object, range, text.encoding).await?;
+                }
+                Ok(text)
+            }
+            Self::Members(archive) => {
+                let member = archive.members().get(number as usize);
+                let member =
+                    member.ok_or_else(|| Failure::invalid("ingest.text", "there is no such member"))?;
+                let opened = text_of_member(archive, member, format, at, end).await;
+                opened.map_err(|stopped| named(member, stopped))
+            }
+        }
+    }
+
+    /// What becomes of a text, with its name.
+    fn named(&self, number: u32, stopped: Stopped) -> Stopped {
+        match self.name(number) {
+            Some(member) => named(member, stopped),
+            None => stopped,
+        }
+    }
+
+    fn name(&self, number: u32) -> Option<&Member> {
+        match self {
+            Self::One { .. } => None,
+            Self::Members(archive) => archive.members().get(number as usize),
+        }
+    }
+
+    /// The next bytes of one of the texts, decoded.
+    pub(super) async fn next_bytes(&self, number: u32, text: &mut Text) -> Result<Option<Vec<u8>>, Stopped> {
+        let next = text.object.next_record_bytes(&text.header).await;
+        next.map_err(|stopped| self.named(number, stopped))
+    }
+
+    /// Checks the records of a range, or of all texts; the object of the last one, read to its end.
+    pub(super) async fn check(
+        &mut self,
+        ports: &IngestPorts<'a>,
+        record: &FileRecord,
+        format: FileFormat<'_>,
+        range: Option<ChunkRange>,
+    ) -> Result<(ChunkCheck<'a>, Object), Stopped> {
+        let mut chunk = None;
+        match self.check_into(ports, record, format, range, &mut chunk).await {
+            Ok(object) => match (chunk, object) {
+                (Some(chunk), Some(object)) => Ok((chunk, object)),
+                _ => Err(Failure::invalid("ingest.check", "there is no text").into()),
+            },
+            Err(stopped) => {
+                if let Some(chunk) = chunk {
+                    chunk.abort().await;
+                }
+                Err(stopped)
+            }
+        }
+    }
+
+    async fn check_into(
+        &mut self,
+        ports: &IngestPorts<'a>,
+        record: &FileRecord,
+        format: FileFormat<'_>,
+        range: Option<ChunkRange>,
+        chunk: &mut Option<ChunkCheck<'a>>,
+    ) -> Result<Option<Object>, Stopped> {
+        let all = (0, self.count().saturating_sub(1));
+        let (first, last) = range.map_or(all, |range| (range.member, range.last_member));
+        let mut object = None;
+        for number in first..=last {
+            let at = range.filter(|_| number == first).map(Start::from);
+            let end = range.filter(|_| number == last).map(|range| range.end);
+            let mut text = self.text(number, format, at, end).await?;
+            let (header, start) = (&text.header, text.start);
+            let chunk = match chunk {
+                Some(chunk) => chunk,
+                None => {
+                    let number = range.map_or(0, |range| range.chunk);
+                    let begun = ChunkCheck::begin(ports.collections, record, format, header, start, number);
+                    chunk.insert(begun?)
+                }
+            };
+            if let Some(member) = self.name(number) {
+                chunk
+                    .begin_member(format, header, start.line, &member.name)
+                    .await?;
+            }
+            while let Some(bytes) = self.next_bytes(number, &mut text).await? {
+                chunk.push(&bytes).await?;
+            }
+            object = Some(text.object);
+        }
+        Ok(object)
+    }
+}
+
+async fn text_of_member(
+    archive: &Archive<'_>,
+    member: &Member,
+    format: FileFormat<'_>,
+    at: Option<Start>,
+    end: Option<u64>,
+) -> Result<Text, Stopped> {
+    let beginning = Object::member(archive.open_member(member).await?);
+    let mut text = Text::read(beginning, format).await?;
+    if at.is_some() || end.is_some() {
+        text.start = at.unwrap_or(text.start);
+        let range = (text.start.offset, end);
+        let again = archive.open_member(member).await?;
+        text.object = Object::member_at(again, range, text.encoding).await?;
+    }
+    Ok(text)
+}
+
+impl Text {
+    async fn read(mut object: Object, format: FileFormat<'_>) -> Result<Self, Stopped> {
+        let header = object.read_header(format).await?;
+        Ok(Self {
+            encoding: object.encoding(),
+            start: object.record_start(&header),
+            object,
+            header,
+        })
+    }
+
+    /// The text as a plan reads it.
+    pub(super) fn planned(&self, number: u32) -> PlannedText<'_> {
+        PlannedText {
+            header: &self.header,
+            encoding: self.encoding,
+            start: self.start,
+            member: number,
+        }
+    }
+}
