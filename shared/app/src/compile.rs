@@ -8,7 +8,8 @@ use millrace_core::step::TransformerDefinition;
 use millrace_spec::{
     Catalogue, KnownDataset, MAX_LISTED_EVENTS, PipelineCatalogue, References, SpecErrors, check_dataset,
     check_dimension, check_event, check_pipeline, check_schedule, check_source, check_transformer,
-    pipeline_needs, references, retired_need, transformed_event, unknown_pipeline, unknown_target,
+    computed_target, pipeline_needs, references, retired_need, transformed_event, unknown_pipeline,
+    unknown_target,
 };
 use millrace_store::Store;
 use millrace_store::specs::Definition;
@@ -117,10 +118,17 @@ async fn compile_source(store: &Store, body: &Value) -> Result<SourceDefinition,
     let found = store
         .load_spec(target.ingestion_type, target.ingestion_name.as_str())
         .await?;
-    match found {
-        Some(_) => Ok(source),
-        None => Err(unknown_target().into()),
+    if found.is_none() {
+        return Err(unknown_target().into());
     }
+    if target.ingestion_type == SpecKind::Dataset {
+        let name = target.ingestion_name.as_str();
+        let datasets: Vec<DatasetDefinition> = store.list_definitions(SpecKind::Dataset, &[name]).await?;
+        if datasets.iter().all(|dataset| dataset.rows().is_none()) {
+            return Err(computed_target().into());
+        }
+    }
+    Ok(source)
 }
 
 /// A schedule begins runs of a pipeline that is there.

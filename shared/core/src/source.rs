@@ -48,7 +48,7 @@ impl SourceList {
 /// What a source's files are files of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceTarget {
-    /// Dimension or event.
+    /// Dimension or event, or dataset whose rows come ready.
     pub ingestion_type: SpecKind,
     /// The name of its spec.
     pub ingestion_name: Name,

@@ -32,7 +32,7 @@ pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
 pub use row::{MAX_DIMENSION_FIELDS, MAX_FIELDS};
 pub use schedule::{check_schedule, next_runs, schedule_name, schedule_of_move, unknown_pipeline};
 pub use schema::{schema, schema_text};
-pub use source::{check_source, unknown_target};
+pub use source::{check_source, computed_target, unknown_target};
 pub use transformer::{check_transformer, transformed_event};
 
 #[cfg(test)]

@@ -25,6 +25,14 @@ pub fn unknown_target() -> SpecErrors {
     SpecErrors::one("/target/ingestion_name", "unknown_spec", message)
 }
 
+/// What is wrong with a source whose target is a dataset that takes no files.
+#[must_use]
+pub fn computed_target() -> SpecErrors {
+    let message =
+        "the dataset is computed and takes no files: its source is that of what it is computed from";
+    SpecErrors::one("/target/ingestion_name", "dataset_computed", message)
+}
+
 /// Checks a source's body and compiles it. Whether the target exists is for whoever stores it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod driving;
 mod held;
 mod killed;
 mod names;
+mod ready_rows;
 mod repeats;
 mod runs;
 

@@ -85,7 +85,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
         ),
         (
             "/target/ingestion_type",
-            json!("dataset"),
+            json!("pipeline"),
             "/target/ingestion_type",
             "wrong_value",
         ),
