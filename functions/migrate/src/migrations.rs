@@ -74,6 +74,7 @@ pub const MIGRATIONS: &[Migration] = &[
         "moves_and_reconciliation",
         "0021_moves_and_reconciliation.sql"
     ),
+    migration!(23, "taken_again", "0023_taken_again.sql"),
 ];
 
 /// The newest schema version that this build knows.
