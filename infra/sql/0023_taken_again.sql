@@ -50,3 +50,25 @@ begin
             or (d.place > v_drop.place and t.validated_at is null and t.error is null))));
 end
 $$;
+
+-- Why a version's object was not moved; it is not tried again before somebody drives the file on.
+alter table ingestion.file_tracker
+    add column move_error jsonb,
+    add constraint what_was_moved_has_no_move_error check (move_error is null or moved_at is null);
+
+-- As before; what is moved after all has no reason any more why it was not.
+create or replace function ingestion.record_move(
+    p_file_id uuid, p_version integer, p_kind text, p_moved_key text, p_landing_version text
+) returns boolean language plpgsql as $$
+begin
+    update ingestion.file_tracker t set moved_key = p_moved_key, moved_at = now(), landing_version = p_landing_version,
+        archived_at = case p_kind when 'Archive' then now() end, move_error = null
+    where t.file_id = p_file_id and t.version = p_version and t.moved_at is null
+        and (t.error is null) = (p_kind = 'Archive') and (p_kind <> 'Archive' or t.validated_at is not null);
+    if not found then
+        return false;
+    end if;
+    perform ingestion.post(p_file_id, p_version, 'status', 'facts_changed');
+    return true;
+end
+$$;

@@ -12,7 +12,8 @@ use millrace_store::files::FileRecord;
 use crate::outbox::{send_outbox, to_body};
 use crate::ports::MessageSender;
 
-/// Sends whatever a file version still needs; how many messages that was.
+/// Sends whatever a file version still needs; how many messages that was. Where its object could not be moved, the next
+/// move tries it again.
 ///
 /// # Errors
 /// [`Failure`] of the queues or the database.
@@ -23,6 +24,9 @@ pub async fn drive_file(
 ) -> Result<usize, Failure> {
     let file = record.file;
     let mut sent = send_outbox(store, sender, file).await?;
+    if record.facts.move_error.is_some() {
+        store.forget_move_error(file).await?;
+    }
     for step in record.facts.open_steps() {
         let (queue, body) = match (step, record.ingestion_type) {
             (OpenStep::Ingest, _) => (

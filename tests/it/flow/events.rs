@@ -112,7 +112,7 @@ impl Functions {
             queues,
             reminder_delay_seconds: 60,
         };
-        millrace_fn_perf_worker::handler::handle(trigger, &deps).await
+        millrace_fn_perf_worker::handler::handle(trigger, u64::MAX, &deps).await
     }
 
     async fn pdf_generator(&self, trigger: SqsEvent) -> SqsBatchResponse {
