@@ -97,6 +97,8 @@ pub struct Road {
     pub locks: Arc<MemoryLocks>,
     /// How long a fetching worker may take, by the clock.
     pub fetch_ms: u64,
+    /// How long a moving worker may take, by the clock.
+    pub move_ms: u64,
     /// Private networks that a source may name.
     pub private_networks: Vec<ipnet::IpNet>,
     /// EventBridge.
@@ -159,6 +161,7 @@ impl Road {
             sources,
             locks,
             fetch_ms: 1_000_000,
+            move_ms: 1_000_000,
             private_networks: Vec::new(),
             surroundings: Counter::default(),
             faults,

@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::Disposition;
-use millrace_app::arrive::take_object;
+use millrace_app::arrive::{take_drop, take_object};
 use millrace_app::hops::HopSender;
 use millrace_app::ingest::{ingest_file, plan_on, validate_chunk};
 use millrace_core::message::{ChunkMessage, Envelope, IngestMessage};
@@ -44,6 +44,10 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
                 message: IngestMessage::IngestFile { file },
                 ..
             }) => Ok(ingest_file(&ports, file).await?),
+            Work::Ingest(Envelope {
+                message: IngestMessage::TakeDrop { drop_id },
+                ..
+            }) => Ok(take_drop(&ports, drop_id).await?),
         };
     }
     // Not ours, so it has to be S3's; what is neither goes to the dead-letter queue.

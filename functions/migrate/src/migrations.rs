@@ -75,6 +75,7 @@ pub const MIGRATIONS: &[Migration] = &[
         "0021_moves_and_reconciliation.sql"
     ),
     migration!(22, "declared_uploads", "0022_declared_uploads.sql"),
+    migration!(23, "taken_again", "0023_taken_again.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -66,11 +66,13 @@ impl Deps {
         }
     }
 
-    pub(crate) fn move_ports<'a>(&'a self, sender: &'a dyn MessageSender) -> MovePorts<'a> {
+    pub(crate) fn move_ports<'a>(&'a self, sender: &'a dyn MessageSender, deadline_ms: u64) -> MovePorts<'a> {
         MovePorts {
             store: &self.store,
             mover: self.mover.as_ref(),
             sender,
+            surroundings: &Machine,
+            deadline_ms,
             reminder_delay_seconds: self.reminder_delay_seconds,
             grace_seconds: GRACE_SECONDS,
         }

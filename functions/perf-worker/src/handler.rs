@@ -18,25 +18,24 @@ use crate::deps::{Deps, RECEIVES};
 /// The first back-off after a failure, in seconds.
 const BACK_OFF_SECONDS: u32 = 3;
 
-/// Handles a batch.
-pub async fn handle(trigger: SqsEvent, deps: &Deps) -> SqsBatchResponse {
+/// Handles a batch; `deadline_ms` is when the function is ended, in milliseconds since 1970.
+pub async fn handle(trigger: SqsEvent, deadline_ms: u64, deps: &Deps) -> SqsBatchResponse {
     batch::each(trigger, &deps.queues, BACK_OFF_SECONDS, |message| {
-        handle_message(message, deps)
+        handle_message(message, deadline_ms, deps)
     })
     .await
 }
 
-async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, HandleError> {
+async fn handle_message(message: Message, deadline_ms: u64, deps: &Deps) -> Result<Disposition, HandleError> {
     let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
     let ports = deps.ports(&sender);
+    let moving = deps.move_ports(&sender, deadline_ms);
     let envelope: Envelope<PerfMessage> = decode(&message.body)?;
     Ok(match envelope.message {
         PerfMessage::Aggregate { file, dataset } => contribute(&ports, file, &dataset).await?,
         PerfMessage::LoadDimension { file } => load_dimension(&ports, file).await?,
-        PerfMessage::MoveObjects { moves, before } => {
-            move_objects(&deps.move_ports(&sender), moves, before).await?
-        }
-        PerfMessage::LeaveLanding { before } => leave_landing(&deps.move_ports(&sender), before).await?,
+        PerfMessage::MoveObjects { moves, before } => move_objects(&moving, moves, before).await?,
+        PerfMessage::LeaveLanding { before } => leave_landing(&moving, before).await?,
         PerfMessage::ReconcileAll {} => {
             begin_reconciliation(&deps.reconcile_ports(&sender), &message.message_id).await?
         }

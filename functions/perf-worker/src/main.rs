@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     telemetry::begin();
     let deps = Deps::new(&Config::from_vars(&process_variable)?);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(handle(event.payload, &deps).await)
+        Ok::<_, Error>(handle(event.payload, event.context.deadline, &deps).await)
     }))
     .await
 }

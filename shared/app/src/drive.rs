@@ -5,16 +5,15 @@ use millrace_core::facts::{OpenStep, status};
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{Envelope, IngestMessage, PerfMessage, Queue, StatusMessage};
-use millrace_core::object_key::parse_drop;
 use millrace_store::Store;
-use millrace_store::drops::BeginDrop;
+use millrace_store::drops::RefusedDrop;
 use millrace_store::files::FileRecord;
 
 use crate::outbox::{send_outbox, to_body};
-use crate::ports::{MessageSender, Surroundings};
-use crate::upload::new_file_id;
+use crate::ports::MessageSender;
 
-/// Sends whatever a file version still needs; how many messages that was.
+/// Sends whatever a file version still needs; how many messages that was. Where its object could not be moved, the next
+/// move tries it again.
 ///
 /// # Errors
 /// [`Failure`] of the queues or the database.
@@ -25,6 +24,9 @@ pub async fn drive_file(
 ) -> Result<usize, Failure> {
     let file = record.file;
     let mut sent = send_outbox(store, sender, file).await?;
+    if record.facts.move_error.is_some() {
+        store.forget_move_error(file).await?;
+    }
     for step in record.facts.open_steps() {
         let (queue, body) = match (step, record.ingestion_type) {
             (OpenStep::Ingest, _) => (
@@ -95,51 +97,36 @@ pub async fn drive_open(
     })
 }
 
-/// A page of refused dropped objects that were looked at again.
+/// A page of refused dropped objects that are to be looked at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrivenDrops {
-    /// Those that became files: key and file version. More than one of a key, where a later write of it was taken before.
-    pub taken: Vec<(String, FileVersion)>,
-    /// How many are refused still.
-    pub refused: usize,
+    /// The objects, the oldest first.
+    pub driven: Vec<RefusedDrop>,
     /// Where the next page starts; none when there is none.
     pub next: Option<i64>,
 }
 
-/// Looks at some of the dropped objects again that were refused, the oldest first; `after` is where the page before this
-/// one ended. One whose spec is there by now becomes a file and is on its way.
+/// Has some of the dropped objects looked at again that were refused, the oldest first; `after` is where the page before
+/// this one ended. Whoever takes the messages registers what can be taken by now, in whatever order they come: what counts
+/// follows from the order of the writes. Oldest first, most of them need no second number for an earlier one.
 ///
 /// # Errors
-/// [`Failure`] of the queues or the database; what became a file until then is driven on as every open file.
+/// [`Failure`] of the queues or the database; what was sent until then was sent.
 pub async fn drive_drops(
     store: &Store,
     sender: &dyn MessageSender,
-    surroundings: &dyn Surroundings,
     after: Option<i64>,
 ) -> Result<DrivenDrops, Failure> {
-    let page = store.list_refused_drops(after, DRIVE_PAGE).await?;
-    let mut driven = DrivenDrops {
-        taken: Vec::new(),
-        refused: 0,
-        next: page
-            .last()
-            .filter(|_| page.len() == DRIVE_PAGE as usize)
-            .map(|last| last.drop_id),
-    };
-    for refused in &page {
-        let key = parse_drop(&refused.object_key);
-        let begun = store
-            .begin_refused_drop(refused, key.as_ref(), new_file_id(surroundings))
-            .await?;
-        let BeginDrop::Taken { files } = begun else {
-            driven.refused += 1;
-            continue;
-        };
-        for file in files {
-            let body = to_body(&Envelope::new(IngestMessage::IngestFile { file }))?;
-            sender.send(Queue::Ingest, body, 0).await?;
-            driven.taken.push((refused.object_key.clone(), file));
-        }
+    let driven = store.list_refused_drops(after, DRIVE_PAGE).await?;
+    for refused in &driven {
+        let drop_id = refused.drop_id;
+        let body = to_body(&Envelope::new(IngestMessage::TakeDrop { drop_id }))?;
+        sender.send(Queue::Ingest, body, 0).await?;
     }
-    Ok(driven)
+    let is_full = driven.len() == DRIVE_PAGE as usize;
+    let last = driven.last().filter(|_| is_full);
+    Ok(DrivenDrops {
+        next: last.map(|last| last.drop_id),
+        driven,
+    })
 }

@@ -3,24 +3,24 @@
 //! An object is copied, the copy compared with it, and where it lies written down; from then on whoever loads the file
 //! reads the copy. It leaves the landing bucket a good while later, when nobody is at work any more who loaded the file
 //! before that. Killed anywhere it begins again: a copy is made over itself, what was written down is not written twice,
-//! and what was deleted is gone.
+//! and what was deleted is gone. A message does what fits its worker's time, and sends another one for the rest.
 
 use millrace_core::facts::Mode;
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::message::{Envelope, PerfMessage, Queue};
 use millrace_core::object_key::{self, ObjectAt};
 use millrace_core::pipeline::MoveKind;
+use millrace_core::row_error::{FileError, Rule};
 use millrace_store::Store;
 use millrace_store::files::FileRecord;
 use millrace_store::moves::MovedFile;
 
 use crate::outbox::{send_outbox, send_reminder, to_body};
-use crate::ports::{DescribedObject, MessageSender, ObjectMover};
+use crate::ports::{DescribedObject, MessageSender, ObjectMover, Surroundings};
 use crate::{Disposition, Handled};
 
-/// Files that a message moves at most, and bytes after which it ends.
+/// Files that are asked for at once.
 const PAGE: u32 = 20;
-const PAGE_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
 /// How long an object stays in the landing bucket once it was moved: longer than any function runs that may have loaded
 /// its file before, and what a message can be delayed.
@@ -34,114 +34,142 @@ pub struct MovePorts<'a> {
     pub mover: &'a dyn ObjectMover,
     /// The queues.
     pub sender: &'a dyn MessageSender,
+    /// The clock.
+    pub surroundings: &'a dyn Surroundings,
+    /// When the worker is ended, in milliseconds since 1970.
+    pub deadline_ms: u64,
     /// When a reminder looks at the outbox.
     pub reminder_delay_seconds: u16,
     /// How long an object stays where it was once it was moved.
     pub grace_seconds: u16,
 }
 
-/// Moves a page of objects; the message for the next page, or for the landing bucket to be left, goes out behind it. A
-/// file that cannot be moved keeps none of the others from it: it is tried again when the schedule comes round.
+/// Moves objects; the message for the rest, or for the landing bucket to be left, goes out behind it. A file that cannot be
+/// moved keeps none of the others from it: it is tried again when the schedule comes round. One whose object is not there
+/// is not tried again by itself; the file says so.
 ///
 /// # Errors
-/// [`Failure`] of a bucket, a queue or the database where nothing could be moved and it may be mended by waiting.
+/// [`Failure`] of a bucket, a queue or the database where nothing could be moved and it may be mended.
 pub async fn move_objects(ports: &MovePorts<'_>, moves: MoveKind, before: Option<i64>) -> Handled {
-    let page = ports.store.list_to_move(moves, before, PAGE).await?;
-    let (mut last, mut size_bytes, mut moved, mut first_failure) = (None, 0, 0, None);
-    for record in &page {
-        last = Some(record.sequence);
-        match move_object(ports, moves, record).await {
-            Ok(bytes) => {
-                size_bytes += bytes;
-                moved += 1;
-            }
-            // One whose object is not there stays what it is.
-            Err(failure) if failure.kind == FailureKind::NotFound => {}
-            Err(failure) => first_failure = first_failure.or(Some(failure)),
+    let list = async |before| ports.store.list_to_move(moves, before, PAGE).await;
+    let step = async |record: &FileRecord| move_object(ports, moves, record).await;
+    let rest = go_through(ports, before, list, |record| record.sequence, step).await?;
+    match rest {
+        None => {
+            send(
+                ports,
+                PerfMessage::LeaveLanding { before: None },
+                ports.grace_seconds,
+            )
+            .await
         }
-        if size_bytes >= PAGE_BYTES {
-            break;
-        }
+        before => send(ports, PerfMessage::MoveObjects { moves, before }, 0).await,
     }
-    if let (0, Some(failure)) = (moved, first_failure)
-        && failure.kind == FailureKind::Transient
-    {
-        return Err(failure);
+}
+
+/// Deletes objects from the landing bucket whose copies are there; the message for the rest goes out behind it.
+///
+/// # Errors
+/// [`Failure`] of a bucket, a queue or the database where nothing could be deleted and it may be mended.
+pub async fn leave_landing(ports: &MovePorts<'_>, before: Option<i64>) -> Handled {
+    let grace = u32::from(ports.grace_seconds);
+    let list = async |before| ports.store.list_to_leave(grace, before, PAGE).await;
+    let step = async |moved: &MovedFile| leave(ports, moved).await;
+    let rest = go_through(ports, before, list, |moved| moved.sequence, step).await?;
+    match rest {
+        None => Ok(Disposition::Done),
+        before => send(ports, PerfMessage::LeaveLanding { before }, 0).await,
     }
-    let is_over = page.len() < PAGE as usize && page.last().map(|record| record.sequence) == last;
-    let (message, delay_seconds) = match is_over {
-        false => (PerfMessage::MoveObjects { moves, before: last }, 0),
-        true => (PerfMessage::LeaveLanding { before: None }, ports.grace_seconds),
-    };
+}
+
+async fn send(ports: &MovePorts<'_>, message: PerfMessage, delay_seconds: u16) -> Handled {
     let body = to_body(&Envelope::new(message))?;
     ports.sender.send(Queue::Perf, body, delay_seconds).await?;
     Ok(Disposition::Done)
 }
 
-/// Moves an object; its size. A version without an object of its own is done with a word.
-async fn move_object(ports: &MovePorts<'_>, moves: MoveKind, record: &FileRecord) -> Result<u64, Failure> {
-    let file = record.file;
-    let has_object = !matches!(record.mode, Mode::Delete | Mode::Replay);
-    let original = match has_object {
-        true => Some(describe(ports, record).await?),
-        false => None,
-    };
-    let mut moved = None;
-    if let Some(original) = original {
-        let (kind, name) = (record.ingestion_type, &record.ingestion_name);
-        let key = object_key::moved(moves, kind, name, file);
-        let object = ObjectAt {
-            version: original.version.clone(),
-            ..record.landing_object()
-        };
-        ports.mover.copy(&object, original.size_bytes, &key).await?;
-        let copy = ports.mover.describe_copy(&key).await?;
-        if !copy.is_some_and(|copy| copy.is_same_as(&original)) {
-            let why = format!("the copy of the object of {file} is not like it");
-            return Err(Failure::explained(FailureKind::Transient, "move.compare", why));
+/// Goes through files page by page, the newest first; none once it was through, else the place behind which there may be
+/// more. Nothing is begun in the second half of the worker's time: the largest object takes less than that to be copied.
+async fn go_through<T>(
+    ports: &MovePorts<'_>,
+    mut before: Option<i64>,
+    list: impl AsyncFn(Option<i64>) -> Result<Vec<T>, Failure>,
+    sequence: fn(&T) -> i64,
+    step: impl AsyncFn(&T) -> Result<(), Failure>,
+) -> Result<Option<i64>, Failure> {
+    let now_ms = ports.surroundings.now_ms();
+    let until_ms = now_ms + ports.deadline_ms.saturating_sub(now_ms) / 2;
+    loop {
+        let page = list(before).await?;
+        let (mut done, mut first_failure) = (0, None);
+        for file in &page {
+            match step(file).await {
+                Ok(()) => done += 1,
+                Err(failure) => first_failure = first_failure.or(Some(failure)),
+            }
+            before = Some(sequence(file));
+            if ports.surroundings.now_ms() >= until_ms {
+                return Ok(before);
+            }
         }
-        moved = Some((key, original));
+        if let (0, Some(failure)) = (done, first_failure)
+            && !failure.kind.is_hopeless()
+        {
+            return Err(failure);
+        }
+        if page.len() < PAGE as usize {
+            return Ok(None);
+        }
+    }
+}
+
+/// Moves an object, or writes down that it is not there. A version without an object of its own is done with a word.
+async fn move_object(ports: &MovePorts<'_>, moves: MoveKind, record: &FileRecord) -> Result<(), Failure> {
+    let file = record.file;
+    let mut copied = None;
+    if !matches!(record.mode, Mode::Delete | Mode::Replay) {
+        let object = record.landing_object();
+        let Some(original) = ports.mover.describe(&object).await? else {
+            return ports.store.record_move_error(file, &gone(&object)).await;
+        };
+        let key = object_key::moved(moves, record.ingestion_type, &record.ingestion_name, file);
+        copy(ports, object, &original, &key).await?;
+        copied = Some((key, original.version));
     }
     send_reminder(ports.sender, file, ports.reminder_delay_seconds).await?;
-    let key = moved.as_ref().map(|(key, _)| key.as_str());
-    let version = moved
-        .as_ref()
-        .and_then(|(_, original)| original.version.as_deref());
+    let (key, version) = copied.unzip();
+    let version = version.flatten();
+    let (key, version) = (key.as_deref(), version.as_deref());
     ports.store.record_move(file, moves, key, version).await?;
     send_outbox(ports.store, ports.sender, file).await?;
-    Ok(moved.map_or(0, |(_, original)| original.size_bytes))
+    Ok(())
 }
 
-async fn describe(ports: &MovePorts<'_>, record: &FileRecord) -> Result<DescribedObject, Failure> {
-    let found = ports.mover.describe(&record.landing_object()).await?;
-    found.ok_or_else(|| {
-        let why = format!("the object of {} is not in the landing bucket", record.file);
-        Failure::explained(FailureKind::NotFound, "move.describe", why)
-    })
+async fn copy(
+    ports: &MovePorts<'_>,
+    object: ObjectAt,
+    original: &DescribedObject,
+    key: &str,
+) -> Result<(), Failure> {
+    let object = ObjectAt {
+        version: original.version.clone(),
+        ..object
+    };
+    ports.mover.copy(&object, original.size_bytes, key).await?;
+    let copy = ports.mover.describe_copy(key).await?;
+    if copy.is_some_and(|copy| copy.is_same_as(original)) {
+        return Ok(());
+    }
+    let why = format!("the copy at {key} is not like its object");
+    Err(Failure::explained(FailureKind::Transient, "move.compare", why))
 }
 
-/// Deletes a page of objects from the landing bucket whose copies are there.
-///
-/// # Errors
-/// [`Failure`] of a bucket, a queue or the database.
-pub async fn leave_landing(ports: &MovePorts<'_>, before: Option<i64>) -> Handled {
-    let grace = u32::from(ports.grace_seconds);
-    let page = ports.store.list_to_leave(grace, before, PAGE).await?;
-    let mut first_failure = None;
-    for moved in &page {
-        if let Err(failure) = leave(ports, moved).await {
-            first_failure = first_failure.or(Some(failure));
-        }
-    }
-    if page.len() == PAGE as usize {
-        let before = page.last().map(|moved| moved.sequence);
-        let body = to_body(&Envelope::new(PerfMessage::LeaveLanding { before }))?;
-        ports.sender.send(Queue::Perf, body, 0).await?;
-    }
-    match first_failure {
-        Some(failure) => Err(failure),
-        None => Ok(Disposition::Done),
-    }
+fn gone(object: &ObjectAt) -> FileError {
+    let message = format!(
+        "the object {} is not in the landing bucket, so it was not moved; once it is there again, drive the file on",
+        object.key
+    );
+    FileError::of_file(Rule::ObjectGone, message)
 }
 
 async fn leave(ports: &MovePorts<'_>, moved: &MovedFile) -> Result<(), Failure> {
@@ -155,9 +183,6 @@ async fn leave(ports: &MovePorts<'_>, moved: &MovedFile) -> Result<(), Failure> 
         version: moved.landing_version.clone(),
         etag: None,
     };
-    // Without a version nobody could tell this write from one that came after it.
-    if object.version.is_some() || !object.key.starts_with(object_key::DROPS) {
-        ports.mover.remove(&object).await?;
-    }
+    ports.mover.remove(&object).await?;
     ports.store.record_left(moved.file).await
 }

@@ -168,7 +168,10 @@ fn file_finding(counts: &FileCounts) -> Option<Finding> {
         );
         return finding("rows_differ", message);
     }
-    None
+    counts
+        .move_error
+        .clone()
+        .and_then(|message| finding("object_gone", message))
 }
 
 async fn cells(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {

@@ -52,6 +52,24 @@ impl BucketMover {
         }
     }
 
+    /// Fails where the bucket itself is not there: to a HEAD that is the answer for every object.
+    async fn assert_landing_is_there(&self) -> Result<(), Failure> {
+        let call = self.landing.client().await.head_bucket();
+        let answer = call.bucket(self.landing.name()).send().await;
+        match answer.map_err(|error| map("s3.head_bucket", error)) {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                let why = format!("there is no bucket {}", self.landing.name());
+                Err(Failure::explained(
+                    FailureKind::Configuration,
+                    "s3.head_bucket",
+                    why,
+                ))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// How S3 is told of an object that is to be copied.
     fn source(&self, object: &ObjectAt) -> String {
         let mut source = format!("{}/{}", self.landing.name(), percent_encoded(&object.key));
@@ -177,7 +195,11 @@ fn percent_encoded(text: &str) -> String {
 #[async_trait]
 impl ObjectMover for BucketMover {
     async fn describe(&self, object: &ObjectAt) -> Result<Option<DescribedObject>, Failure> {
-        Self::head(&self.landing, object).await
+        let found = Self::head(&self.landing, object).await?;
+        if found.is_none() {
+            self.assert_landing_is_there().await?;
+        }
+        Ok(found)
     }
 
     async fn copy(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure> {

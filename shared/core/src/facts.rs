@@ -97,6 +97,9 @@ pub struct FileFacts {
     pub unchanged: bool,
     /// The object has been moved to the archive.
     pub archived: bool,
+    /// Why the object could not be moved; nobody tries it again before the file is driven on.
+    #[serde(default)]
+    pub move_error: Option<FileError>,
 }
 
 /// What is shown of a file version, in the order of its road; the error is beside it.

@@ -87,7 +87,7 @@ impl Queue {
     }
 }
 
-/// Ingest queue: "this file version's object is there", sent when a file is driven on.
+/// Ingest queue, beside S3's own notifications: what is sent when something is driven on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum IngestMessage {
@@ -96,6 +96,11 @@ pub enum IngestMessage {
         /// The file version.
         #[serde(flatten)]
         file: FileVersion,
+    },
+    /// Look at a dropped object again that was refused, and take it if that can be done by now.
+    TakeDrop {
+        /// Its place in the order of arrival, which names it.
+        drop_id: i64,
     },
 }
 

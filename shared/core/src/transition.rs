@@ -63,7 +63,10 @@ pub fn ask(facts: &FileFacts, asked: &AskedStatus) -> Transition {
     }
     match asked {
         AskedStatus::Whole(FileStatus::Archived) if now != FileStatus::Archived => {
-            Transition::Forbidden("the file's object has not been moved to the archive".to_owned())
+            Transition::Forbidden(match &facts.move_error {
+                Some(error) => error.message.clone(),
+                None => "the file's object has not been moved to the archive".to_owned(),
+            })
         }
         // Completed is a stretch of the road: whoever has all of it has some of it.
         AskedStatus::Whole(FileStatus::Completed) if now > FileStatus::Completed => Transition::Reached,
@@ -111,7 +114,7 @@ fn applied(facts: &FileFacts, name: &str) -> Result<Option<bool>, Transition> {
 #[cfg(test)]
 mod tests {
     use super::{AskedStatus, Transition, ask};
-    use crate::facts::{DatasetFacts, FileFacts, FileStatus};
+    use crate::facts::{DatasetFacts, FileFacts, FileStatus, status};
     use crate::name::Name;
     use crate::row_error::{FileError, Rule};
 
@@ -171,6 +174,19 @@ mod tests {
         assert_eq!(answers(&facts), "!!!!!!!!!=!");
         let reason = Transition::Forbidden("the file was refused: no rows".to_owned());
         assert_eq!(ask(&facts, &AskedStatus::Whole(FileStatus::Uploaded)), reason);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_archived_says_why() {
+        let facts = FileFacts {
+            received: true,
+            validated: true,
+            move_error: Some(FileError::of_file(Rule::ObjectGone, "it is gone")),
+            ..FileFacts::default()
+        };
+        assert_eq!(status(&facts), FileStatus::ReadyToArchive);
+        let reason = Transition::Forbidden("it is gone".to_owned());
+        assert_eq!(ask(&facts, &AskedStatus::Whole(FileStatus::Archived)), reason);
     }
 
     #[test]

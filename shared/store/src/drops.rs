@@ -42,18 +42,41 @@ pub struct DropRecord {
     pub created_at: String,
 }
 
-/// A dropped object that was refused, as it is looked at again.
+/// A dropped object that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RefusedDrop {
     /// Order of arrival over all dropped objects.
     pub drop_id: i64,
     /// Its key.
     pub object_key: String,
+    /// Its version in a bucket that keeps them.
+    pub object_version: Option<String>,
+}
+
+/// A write of a dropped object, as its event told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DroppedWrite {
+    /// The object's key.
+    pub object_key: String,
     write_id: String,
     object_version: Option<String>,
     object_etag: Option<String>,
-    place: String,
+    place: Option<String>,
     size_bytes: Option<u64>,
+}
+
+impl From<&ArrivedObject> for DroppedWrite {
+    fn from(arrived: &ArrivedObject) -> Self {
+        let object = &arrived.object;
+        Self {
+            object_key: object.key.clone(),
+            write_id: arrived.write_id().to_owned(),
+            object_version: object.version.clone(),
+            object_etag: object.etag.clone(),
+            place: arrived.sequencer.clone(),
+            size_bytes: arrived.size_bytes,
+        }
+    }
 }
 
 /// Which dropped objects a listing shows.
@@ -67,55 +90,52 @@ pub struct DropFilter {
     pub limit: u32,
 }
 
-const BEGIN_DROP: &str = "select ingestion.begin_drop(cast(:key as text), cast(:write_id as text), \
-     cast(:object_version as text), cast(:etag as text), cast(:sequencer as text), cast(:size as bigint), \
-     cast(:type as text), cast(:name as text), cast(:file_name as text), cast(:new_file_id as uuid), \
-     cast(:error as jsonb))::text";
-
 impl Store {
-    /// Registers a dropped object's file version, or why there is none; a repeat registers nothing.
+    /// Registers a dropped object's file version, or why there is none; a repeat registers nothing. One that was refused is
+    /// looked at anew.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn begin_drop(
         &self,
-        arrived: &ArrivedObject,
+        write: &DroppedWrite,
         key: Result<&DropKey<'_>, &FileError>,
         new_file_id: FileId,
     ) -> Result<BeginDrop, Failure> {
-        let object = &arrived.object;
-        let write = Statement::new(BEGIN_DROP)
-            .bind("key", object.key.as_str())
-            .bind("write_id", arrived.write_id())
-            .bind("object_version", object.version.clone())
-            .bind("etag", object.etag.clone())
-            .bind("sequencer", arrived.sequencer.clone())
-            .bind("size", arrived.size_bytes);
-        self.begin_write(write, key, new_file_id).await
+        let text = "select ingestion.begin_drop(cast(:key as text), cast(:write_id as text), \
+             cast(:object_version as text), cast(:etag as text), cast(:sequencer as text), cast(:size as bigint), \
+             cast(:type as text), cast(:name as text), cast(:file_name as text), cast(:new_file_id as uuid), \
+             cast(:error as jsonb))::text";
+        let error = key.err().map(serde_json::to_string).transpose();
+        let key = key.ok();
+        let statement = Statement::new(text)
+            .bind("key", write.object_key.as_str())
+            .bind("write_id", write.write_id.as_str())
+            .bind("object_version", write.object_version.clone())
+            .bind("etag", write.object_etag.clone())
+            .bind("sequencer", write.place.clone())
+            .bind("size", write.size_bytes)
+            .bind("type", key.map(|key| key.kind.as_str()))
+            .bind("name", key.map(|key| key.name.to_string()))
+            .bind("file_name", key.map(|key| key.file_name))
+            .bind("new_file_id", new_file_id.to_string())
+            .bind("error", error.map_err(crate::unreadable)?);
+        self.expect_json(statement).await
     }
 
-    /// Looks at a refused object again: registers its file version if that can be done by now.
+    /// The write that a dropped object is, by its place in the order of arrival.
     ///
     /// # Errors
     /// [`Failure`] of the database.
-    pub async fn begin_refused_drop(
-        &self,
-        refused: &RefusedDrop,
-        key: Result<&DropKey<'_>, &FileError>,
-        new_file_id: FileId,
-    ) -> Result<BeginDrop, Failure> {
-        let write = Statement::new(BEGIN_DROP)
-            .bind("key", refused.object_key.as_str())
-            .bind("write_id", refused.write_id.as_str())
-            .bind("object_version", refused.object_version.clone())
-            .bind("etag", refused.object_etag.clone())
-            .bind("sequencer", refused.place.as_str())
-            .bind("size", refused.size_bytes);
-        self.begin_write(write, key, new_file_id).await
+    pub async fn load_drop(&self, drop_id: i64) -> Result<Option<DroppedWrite>, Failure> {
+        let text = "select jsonb_build_object('object_key', d.object_key, 'write_id', d.write_id, \
+             'object_version', d.object_version, 'object_etag', d.object_etag, 'place', d.place, \
+             'size_bytes', d.size_bytes)::text from operations.dropped_object d \
+             where d.drop_id = cast(:drop_id as bigint)";
+        self.json(Statement::new(text).bind("drop_id", drop_id)).await
     }
 
-    /// Refused objects, the oldest first, after one: taken in the order of their writes, none is registered anew for an
-    /// earlier one.
+    /// Refused objects, the oldest first, after one.
     ///
     /// # Errors
     /// [`Failure`] of the database.
@@ -125,29 +145,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<RefusedDrop>, Failure> {
         let text = "select jsonb_build_object('drop_id', d.drop_id, 'object_key', d.object_key, \
-             'write_id', d.write_id, 'object_version', d.object_version, 'object_etag', d.object_etag, \
-             'place', d.place, 'size_bytes', d.size_bytes)::text from operations.dropped_object d \
+             'object_version', d.object_version)::text from operations.dropped_object d \
              where d.state = 'refused' and (cast(:after as bigint) is null or d.drop_id > cast(:after as bigint)) \
              order by d.drop_id limit cast(:limit as integer)";
         let statement = Statement::new(text).bind("after", after);
         self.json_list(statement.bind("limit", limit)).await
-    }
-
-    async fn begin_write(
-        &self,
-        write: Statement,
-        key: Result<&DropKey<'_>, &FileError>,
-        new_file_id: FileId,
-    ) -> Result<BeginDrop, Failure> {
-        let error = key.err().map(serde_json::to_string).transpose();
-        let key = key.ok();
-        let bound = write
-            .bind("type", key.map(|key| key.kind.as_str()))
-            .bind("name", key.map(|key| key.name.to_string()))
-            .bind("file_name", key.map(|key| key.file_name))
-            .bind("new_file_id", new_file_id.to_string())
-            .bind("error", error.map_err(crate::unreadable)?);
-        self.expect_json(bound).await
     }
 
     /// Dropped objects, the newest first.

@@ -183,7 +183,8 @@ const FILE_RECORD: &str = "
             'datasets', (select coalesce(jsonb_agg(jsonb_build_object('dataset', c.target,
                 'applied', c.state <> 'pending', 'held', c.is_held and c.state = 'pending') order by c.target), '[]')
                 from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version),
-            'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null))::text";
+            'error', t.error, 'unchanged', t.unchanged_of is not null, 'archived', t.archived_at is not null,
+            'move_error', t.move_error))::text";
 
 /// Whether something is still to be done for a file version, found by the two indexes of what is open: it is not
 /// validated, or has a contribution that is neither settled nor held.
@@ -336,7 +337,7 @@ impl Store {
     /// File versions of which something holds (an expression over `t`, of our own), the newest first, before one.
     pub(crate) async fn list_files_where(
         &self,
-        holds: &'static str,
+        holds: &str,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<FileRecord>, Failure> {

@@ -2,7 +2,9 @@
 
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
+use millrace_core::object_key::DROPS;
 use millrace_core::pipeline::MoveKind;
+use millrace_core::row_error::FileError;
 use serde::Deserialize;
 
 use crate::files::{FileRecord, for_file};
@@ -24,15 +26,15 @@ pub struct MovedFile {
     pub landing_version: Option<String>,
 }
 
-/// Files that everything has which they feed, and of which no version is on its way that reads this one's object.
-const READY: &str = "t.validated_at is not null and t.error is null and t.archived_at is null \
-     and not exists (select from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version \
-        and c.state = 'pending') \
-     and not exists (select from ingestion.file_tracker r where r.file_id = t.file_id and r.base_version is not null \
-        and r.validated_at is null and r.error is null)";
+/// Files that everything has which they feed.
+const READY: &str = "t.validated_at is not null and t.error is null and t.archived_at is null";
 
-/// Files that were refused once their bytes had come, in the same way.
-const REFUSED: &str = "t.error is not null and t.moved_at is null and t.received_at is not null \
+/// Files that were refused once their bytes had come.
+const REFUSED: &str = "t.error is not null and t.moved_at is null and t.received_at is not null";
+
+/// Of both, those that may be moved: nothing of the file is on its way into a dataset, no version of it that reads this
+/// one's object is, and nobody has found that it cannot be.
+const MAY_BE_MOVED: &str = "t.move_error is null \
      and not exists (select from ingestion.contribution c where c.file_id = t.file_id and c.version = t.version \
         and c.state = 'pending') \
      and not exists (select from ingestion.file_tracker r where r.file_id = t.file_id and r.base_version is not null \
@@ -53,7 +55,31 @@ impl Store {
             MoveKind::Archive => READY,
             MoveKind::Error => REFUSED,
         };
-        self.list_files_where(which, before, limit).await
+        self.list_files_where(&format!("{which} and {MAY_BE_MOVED}"), before, limit)
+            .await
+    }
+
+    /// Says why a version's object was not moved; it is not listed any more before that is forgotten.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn record_move_error(&self, file: FileVersion, error: &FileError) -> Result<(), Failure> {
+        let text = "update ingestion.file_tracker set move_error = cast(:error as jsonb) \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) and moved_at is null";
+        let error = serde_json::to_string(error).map_err(crate::unreadable)?;
+        self.rows(for_file(text, file).bind("error", error))
+            .await
+            .map(|_| ())
+    }
+
+    /// Lets the next move try a version's object again.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn forget_move_error(&self, file: FileVersion) -> Result<(), Failure> {
+        let text = "update ingestion.file_tracker set move_error = null \
+             where file_id = cast(:file_id as uuid) and version = cast(:version as integer) and move_error is not null";
+        self.rows(for_file(text, file)).await.map(|_| ())
     }
 
     /// Says that a version's object lies in the collections bucket (without a key, that it has none), and that the version
@@ -77,8 +103,8 @@ impl Store {
         self.is_true(statement).await
     }
 
-    /// File versions whose objects were moved so many seconds ago and are in the landing bucket still, the newest first,
-    /// before one.
+    /// File versions whose objects were moved so many seconds ago and are to leave the landing bucket, the newest first,
+    /// before one. Dropped ones without a version stay: nobody could tell their write from one that came after it.
     ///
     /// # Errors
     /// [`Failure`] of the database.
@@ -91,10 +117,12 @@ impl Store {
         let text = "select jsonb_build_object('file_id', t.file_id, 'version', t.version, 'sequence', t.sequence, \
              'moved_key', t.moved_key, 'object_key', t.object_key, 'landing_version', t.landing_version)::text \
              from ingestion.file_tracker t where t.moved_key is not null and t.left_at is null \
+             and (t.landing_version is not null or not starts_with(coalesce(t.object_key, ''), cast(:drops as text))) \
              and t.moved_at <= now() - make_interval(secs => cast(:after_seconds as integer)) \
              and (cast(:before as bigint) is null or t.sequence < cast(:before as bigint)) \
              order by t.sequence desc limit cast(:limit as integer)";
         let statement = Statement::new(text)
+            .bind("drops", DROPS)
             .bind("after_seconds", after_seconds)
             .bind("before", before);
         self.json_list(statement.bind("limit", limit)).await

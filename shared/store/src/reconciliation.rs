@@ -24,6 +24,8 @@ pub struct FileCounts {
     pub counted: [u64; 3],
     /// The same, added up over its chunks.
     pub added: [u64; 3],
+    /// Why its object was not moved, of a file's newest version.
+    pub move_error: Option<String>,
 }
 
 /// What a dataset's cells hold, and what its files brought.
@@ -79,7 +81,9 @@ impl Store {
              'chunks_expected', t.chunks_expected, 'chunks', count(c.chunk), \
              'counted', jsonb_build_array(t.rows, t.kept, t.rejected), \
              'added', jsonb_build_array(coalesce(sum(c.rows), 0), coalesce(sum(c.kept), 0), \
-                coalesce(sum(c.rejected), 0)))::text \
+                coalesce(sum(c.rejected), 0)), \
+             'move_error', case when t.version = (select f.latest_version from ingestion.file f \
+                where f.file_id = t.file_id) then t.move_error ->> 'message' end)::text \
              from ingestion.file_tracker t left join ingestion.chunk c using (file_id, version) \
              where t.validated_at is not null and t.sequence > cast(:after as bigint) \
              group by t.file_id, t.version order by t.sequence limit cast(:limit as integer)";

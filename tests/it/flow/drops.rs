@@ -1,7 +1,6 @@
 //! Objects that other systems put into the landing bucket: registered by their events, counted in the order of their
 //! writes.
 
-use millrace_app::drive::drive_drops;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::object_key::ArrivedObject;
@@ -11,6 +10,8 @@ use millrace_store::files::{FileFilter, FileRecord};
 use millrace_tests::{Order, Random, specs};
 
 use super::Sales;
+
+mod again;
 
 const KEY: &str = "drops/event/sales/a.csv";
 
@@ -44,6 +45,13 @@ impl Sales {
             limit: 100,
         };
         self.store.list_drops(filter).await.unwrap()
+    }
+
+    /// No version waits for somebody to drive it on, and nothing else is left.
+    async fn assert_through(&self) {
+        let open = "select count(*) from ingestion.file_tracker where validated_at is null and error is null";
+        assert_eq!(self.lines(open).await, ["0"], "open versions");
+        self.assert_clean().await;
     }
 
     /// The shops that count.
@@ -89,7 +97,7 @@ async fn a_drop_is_a_file_and_the_next_under_its_key_takes_its_place() {
     sales.send("a.csv", Mode::Replace, "2023-01-08,d,1,1,2\n").await;
     sales.road.settle().await;
     assert_eq!(sales.counted().await, ["d"]);
-    sales.assert_clean().await;
+    sales.assert_through().await;
 }
 
 /// Every order of the events of four writes, of which one is bad: what counts is what the order of the writes makes it.
@@ -120,7 +128,7 @@ async fn the_order_of_the_writes_counts_and_not_that_of_their_events() {
             }
             assert_eq!(sales.counted().await, [expected], "bad {bad}, order {order:?}");
             assert_eq!(sales.drops(false).await.len(), 4);
-            sales.assert_clean().await;
+            sales.assert_through().await;
         }
     }
 }
@@ -164,7 +172,7 @@ async fn events_at_once_and_again_and_in_disorder_make_one_file() {
         sales.road.drain_with_workers(&mut order, 4).await;
         assert_eq!(sales.counted().await, ["4"], "{seed}");
         assert_eq!(sales.drops(false).await.len(), 5);
-        sales.assert_clean().await;
+        sales.assert_through().await;
     }
 }
 
@@ -190,7 +198,7 @@ async fn a_worker_that_dies_anywhere_loses_and_doubles_nothing() {
         sales.road.drain(&mut Order::Last).await;
         assert_eq!(sales.counted().await, ["b"], "{call}");
         assert_eq!(sales.versions().await.len(), 3, "{call}");
-        sales.assert_clean().await;
+        sales.assert_through().await;
         if is_through {
             break;
         }
@@ -231,7 +239,7 @@ async fn a_key_that_is_written_again_loses_nothing_unnoticed() {
     sales.road.tell(&fourth);
     sales.road.settle().await;
     assert_eq!(sales.counted().await, ["d"]);
-    sales.assert_clean().await;
+    sales.assert_through().await;
 }
 
 #[tokio::test]
@@ -284,67 +292,4 @@ async fn what_belongs_to_no_spec_ends_where_an_operator_sees_it() {
     assert_eq!(sales.drops(true).await.len(), 5);
     let taken = sales.drops(false).await;
     assert_eq!((taken[0].version, taken[0].error.clone()), (Some(1), None));
-}
-
-#[tokio::test]
-async fn refused_drops_are_taken_once_their_spec_is_there() {
-    let Some(sales) = Sales::new().await else { return };
-    let key = "drops/dataset/tomorrow/a.csv";
-    sales.road.write(key, "day,shop\n2023-01-08,a\n");
-    sales.road.write("drops/a.csv", "x");
-    sales.road.settle().await;
-    sales.road.write(key, "day,shop\n2023-01-09,b\n");
-    sales.road.settle().await;
-    let drive = || drive_drops(&sales.store, sales.road.sender(), &sales.road.surroundings, None);
-    let none = drive().await.unwrap();
-    assert_eq!((none.taken.len(), none.refused, none.next), (0, 3, None));
-    let body = specs::rows("tomorrow", &[], &[("day", "date!"), ("shop", "string")]);
-    specs::create(&sales.database.owner_store(), &body).await;
-    let taken = drive().await.unwrap();
-    assert_eq!(taken.refused, 1);
-    assert!(
-        taken.taken.iter().all(|(taken, _)| taken == key),
-        "{:?}",
-        taken.taken
-    );
-    sales.road.settle().await;
-    let rows = "select shop from ingestion.tomorrow";
-    assert_eq!(sales.lines(rows).await, ["b"], "the later write counts");
-    let again = drive().await.unwrap();
-    assert_eq!((again.taken.len(), again.refused), (0, 1));
-    let left = &sales.drops(true).await[0];
-    let listed = "select drop_id from operations.dropped_object where state = 'refused'";
-    assert_eq!(
-        sales.lines(listed).await,
-        [left.drop_id.to_string()],
-        "what stays refused keeps its place"
-    );
-    let refused = sales.drops(true).await;
-    assert_eq!(refused.len(), 1);
-    // Ten writes of a key make ten versions: none is registered anew for the one before it.
-    for day in 1..=10 {
-        let row = format!("day,shop\n2023-01-{day:02},c\n");
-        sales.road.write("drops/dataset/later/c.csv", row);
-        sales.road.settle().await;
-    }
-    let body = specs::rows("later", &[], &[("day", "date!"), ("shop", "string")]);
-    specs::create(&sales.database.owner_store(), &body).await;
-    assert_eq!(drive().await.unwrap().taken.len(), 10);
-    sales.road.settle().await;
-    let versions = "select count(*) from ingestion.file_tracker where ingestion_name = 'later'";
-    assert_eq!(sales.lines(versions).await, ["10"]);
-    assert_eq!(
-        sales.lines("select day::text from ingestion.later").await,
-        ["2023-01-10"]
-    );
-    // A dataset that is computed says so.
-    sales.road.write("drops/dataset/sales_by_shop/a.csv", "x");
-    sales.road.settle().await;
-    let error = sales.drops(true).await.remove(0).error.unwrap();
-    assert_eq!(error.rule, Rule::UnknownSpec);
-    assert!(
-        error.message.contains("sales_by_shop is computed"),
-        "{}",
-        error.message
-    );
 }

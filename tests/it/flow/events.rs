@@ -1,12 +1,14 @@
 //! The sample triggers in `events/`, handled by the functions' own handlers over memory and a real database.
 
 mod clock;
+mod drops;
 
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::ports::{MessageSender, ObjectStore};
 use millrace_aws::{Connection, QueueUrls, Queues};
+use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::{DocumentId, FileVersion};
 use millrace_core::message::Queue;
@@ -48,7 +50,7 @@ struct Functions {
 
 impl Functions {
     /// The functions over a database in which the samples' file is registered and its object has arrived.
-    async fn new(spec: (millrace_core::definition::SpecKind, &str), csv: &str) -> Option<Self> {
+    async fn new(spec: (SpecKind, &str), csv: &str) -> Option<Self> {
         let database = Database::new()?;
         specs::create_attendance(&database.owner_store()).await;
         let road = Road::new(database.app());
@@ -110,7 +112,7 @@ impl Functions {
             queues,
             reminder_delay_seconds: 60,
         };
-        millrace_fn_perf_worker::handler::handle(trigger, &deps).await
+        millrace_fn_perf_worker::handler::handle(trigger, u64::MAX, &deps).await
     }
 
     async fn pdf_generator(&self, trigger: SqsEvent) -> SqsBatchResponse {
@@ -146,30 +148,6 @@ impl Functions {
     async fn value(&self, query: &str) -> String {
         self.database.value(query).await.unwrap_or_default()
     }
-}
-
-#[tokio::test]
-async fn a_dropped_file_is_registered_by_its_event() {
-    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
-        return;
-    };
-    // The sample's write is none that the bucket in memory knows: it has gone, and an operator sees that.
-    for _ in 0..2 {
-        let response = functions.csv_ingest(sample("csv-ingest-drop"), 1_000_000).await;
-        assert_eq!(failed(&response), Vec::<&str>::new());
-    }
-    let dropped = "select concat_ws(' ', object_key, object_version, place like '0069af9c380a1b2c3d0%', version, size_bytes) \
-         from operations.dropped_object";
-    assert_eq!(
-        functions.value(dropped).await,
-        "drops/event/event_students_attendance/pr\u{e9}sences 08+09.csv 096fKKXTRTtl3on89fVO.nfljtsv6qko t 1 18342"
-    );
-    let tracked = "select concat_ws(' ', file_name, mode, created_by, error ->> 'rule') from ingestion.file_tracker \
-         where object_key is not null";
-    assert_eq!(
-        functions.value(tracked).await,
-        "pr\u{e9}sences 08+09.csv new drop object_gone"
-    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use millrace_app::hops::MOST_HOPS;
 use millrace_core::facts::Mode;
 use millrace_core::message::Queue;
 use millrace_tests::{Delivered, specs};
+use serde_json::{Value, json};
 
 use super::{BY_SHOP, Sales, drive_all};
 
@@ -14,11 +15,7 @@ const FILES: usize = 120;
 /// A dataset that owes its messages to many files.
 async fn owing() -> Option<Sales> {
     let sales = Sales::new().await?;
-    for number in 0..FILES {
-        let rows = format!("2023-01-08,a,{number},1,2\n");
-        sales.send(&format!("{number}.csv"), Mode::New, &rows).await;
-    }
-    sales.road.settle().await;
+    sales.send_many(FILES).await;
     let body = specs::dataset(&specs::Dataset {
         name: LATER,
         event: "sales",
@@ -31,8 +28,8 @@ async fn owing() -> Option<Sales> {
     Some(sales)
 }
 
-fn message(hop: u32) -> String {
-    format!(r#"{{"v":1,"kind":"drive_dataset","dataset":"{LATER}","hop":{hop}}}"#)
+fn message(hop: u32) -> Value {
+    json!({"kind": "drive_dataset", "dataset": LATER, "hop": hop})
 }
 
 /// The hops of the waiting messages of a queue.
@@ -43,7 +40,7 @@ fn hops(sales: &Sales, queue: Queue) -> Vec<Option<u64>> {
         .all()
         .into_iter()
         .filter(|sent| sent.queue == queue);
-    let read = waiting.map(|sent| serde_json::from_str::<serde_json::Value>(&sent.body).unwrap());
+    let read = waiting.map(|sent| serde_json::from_str::<Value>(&sent.body).unwrap());
     read.map(|body| body["hop"].as_u64()).collect()
 }
 
@@ -54,7 +51,7 @@ async fn sum(sales: &Sales) -> Vec<String> {
 #[tokio::test]
 async fn each_message_to_its_own_queue_is_one_hop_further() {
     let Some(sales) = owing().await else { return };
-    sales.road.queues.push(Queue::Status, message(0));
+    sales.ask(Queue::Status, message(0));
     let mut seen = Vec::new();
     while let Some(at) = sales
         .road
@@ -77,7 +74,7 @@ async fn each_message_to_its_own_queue_is_one_hop_further() {
 #[tokio::test]
 async fn a_chain_that_does_not_end_stops_loudly_and_loses_nothing() {
     let Some(sales) = owing().await else { return };
-    sales.road.queues.push(Queue::Status, message(MOST_HOPS));
+    sales.ask(Queue::Status, message(MOST_HOPS));
     let first = sales.road.queues.take(0).unwrap();
     match sales.road.deliver(&first).await {
         // A failure that no time mends: the message is in the dead-letter queue after its attempts.

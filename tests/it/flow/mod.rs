@@ -49,8 +49,10 @@ use millrace_app::ports::MessageSender;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
+use millrace_core::message::{MESSAGE_VERSION, Queue};
 use millrace_store::Store;
 use millrace_tests::{Database, Road, specs};
+use serde_json::Value;
 
 /// An event of these tests.
 pub(crate) const SALES: (SpecKind, &str) = (SpecKind::Event, "sales");
@@ -144,6 +146,36 @@ impl Sales {
 
     async fn send(&self, file_name: &str, mode: Mode, rows: &str) -> FileVersion {
         self.road.send(SALES, file_name, mode, Self::csv(rows)).await
+    }
+
+    /// A file without any row that can be kept.
+    const REFUSED: &str = "wrong,header\n1,2\n";
+
+    /// Sends a file that is refused.
+    async fn send_refused(&self, file_name: &str) -> FileVersion {
+        self.road.send(SALES, file_name, Mode::New, Self::REFUSED).await
+    }
+
+    /// The row of one of many files.
+    fn row(number: usize) -> String {
+        format!("2023-01-08,a,{number},1,2\n")
+    }
+
+    /// Sends so many files of a row each, and has them taken in.
+    async fn send_many(&self, count: usize) -> Vec<FileVersion> {
+        let mut files = Vec::new();
+        for number in 0..count {
+            let name = format!("{number}.csv");
+            files.push(self.send(&name, Mode::New, &Self::row(number)).await);
+        }
+        self.road.settle().await;
+        files
+    }
+
+    /// Puts a message into a queue.
+    fn ask(&self, queue: Queue, mut message: Value) {
+        message["v"] = MESSAGE_VERSION.into();
+        self.road.queues.push(queue, message.to_string());
     }
 
     async fn lines(&self, query: &str) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! Objects that leave the landing bucket: where every step dies, and what is read of them afterwards.
 
+mod chains;
+mod gone;
+
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::Queue;
@@ -7,20 +10,30 @@ use millrace_core::object_key::{is_moved, upload};
 use millrace_tests::{Fault, Order};
 use serde_json::json;
 
+use super::Sales;
 use super::reconciled::findings;
-use super::{SALES, Sales};
 
 const ROWS: &str = "2023-01-08,a,5,1,2\n2023-01-09,b,six,3,4\n";
 
 impl Sales {
     fn begin_move(&self, moves: &str) {
-        let body = json!({"v": 1, "kind": "move_objects", "moves": moves});
-        self.road.queues.push(Queue::Perf, body.to_string());
+        self.ask(Queue::Perf, json!({"kind": "move_objects", "moves": moves}));
     }
 
     async fn move_all(&self, moves: &str) {
         self.begin_move(moves);
         self.road.settle().await;
+    }
+
+    /// Has the landing bucket left, as if what was moved had been moved an hour ago.
+    fn begin_leaving(&self) {
+        self.ask(Queue::Perf, json!({"kind": "leave_landing"}));
+    }
+
+    async fn let_an_hour_pass(&self) {
+        self.database
+            .query("update ingestion.file_tracker set moved_at = now() - interval '1 hour'")
+            .await;
     }
 
     /// Where a version's object lies, by the facts, and its bytes there.
@@ -33,18 +46,21 @@ impl Sales {
         let bytes = bucket.bytes(&key);
         (key, bytes)
     }
+
+    /// Asserts that a version's bytes are where the facts say.
+    async fn assert_readable(&self, file: FileVersion, csv: &str, at: &str) {
+        let (key, found) = self.object(file).await;
+        assert_eq!(found.as_deref(), Some(csv.as_bytes()), "{at}: {key}");
+    }
 }
 
 #[tokio::test]
 async fn what_everything_has_is_archived_and_what_was_refused_goes_elsewhere() {
     let Some(sales) = Sales::new().await else { return };
     let file = sales.send("a.csv", Mode::New, ROWS).await;
-    let refused = sales
-        .road
-        .send(SALES, "b.csv", Mode::New, "wrong,header\n1,2\n")
-        .await;
+    let refused = sales.send_refused("b.csv").await;
     sales.road.settle().await;
-    let open = sales.road.begin(SALES, "c.csv", Mode::New).await.unwrap();
+    let open = sales.road.begin(super::SALES, "c.csv", Mode::New).await.unwrap();
     let (before, error) = (
         sales.figures().await,
         sales.road.record(refused).await.facts.error,
@@ -83,16 +99,11 @@ async fn an_object_stays_for_those_who_know_it_from_before() {
     sales.road.grace_seconds = 900;
     let file = sales.send("a.csv", Mode::New, ROWS).await;
     sales.road.settle().await;
-    sales.begin_move("Archive");
-    sales.road.settle().await;
+    sales.move_all("Archive").await;
     assert_eq!(sales.status(file).await, "Archived");
     assert_eq!(sales.road.landing.keys(), [upload(file)], "both are there");
-    sales
-        .database
-        .query("update ingestion.file_tracker set moved_at = now() - interval '1 hour'")
-        .await;
-    let body = json!({"v": 1, "kind": "leave_landing"});
-    sales.road.queues.push(Queue::Perf, body.to_string());
+    sales.let_an_hour_pass().await;
+    sales.begin_leaving();
     sales.road.settle().await;
     assert_eq!(sales.road.landing.keys(), Vec::<String>::new());
     // Without its copy nothing goes.
@@ -101,11 +112,8 @@ async fn an_object_stays_for_those_who_know_it_from_before() {
     sales.move_all("Archive").await;
     let key = sales.object(other).await.0;
     sales.road.collections.remove(&key);
-    sales
-        .database
-        .query("update ingestion.file_tracker set moved_at = now() - interval '1 hour'")
-        .await;
-    sales.road.queues.push(Queue::Perf, body.to_string());
+    sales.let_an_hour_pass().await;
+    sales.begin_leaving();
     sales.road.settle().await;
     assert_eq!(sales.road.landing.keys(), [upload(other)]);
 }
@@ -117,13 +125,13 @@ async fn killed_at_every_call_it_loses_nothing_and_ends() {
     };
     for fault in [Fault::Before, Fault::After] {
         for call in 0.. {
+            let at = format!("{fault:?} at {call}");
             sales.begin_anew().await;
             let file = sales.send("a.csv", Mode::New, ROWS).await;
-            let refused = sales
-                .road
-                .send(SALES, "b.csv", Mode::New, "wrong,header\n1,2\n")
-                .await;
+            let refused = sales.send_refused("b.csv").await;
+            let gone = sales.send("c.csv", Mode::New, "2023-01-08,a,50,1,2\n").await;
             sales.road.settle().await;
+            sales.road.landing.remove(&upload(gone));
             sales.begin_move("Archive");
             sales.begin_move("Error");
             sales.road.faults.die_at(call, fault);
@@ -131,22 +139,15 @@ async fn killed_at_every_call_it_loses_nothing_and_ends() {
             let is_through = sales.road.faults.hits() == 0;
             sales.road.faults.stop();
             // Wherever it died, the bytes are where the facts say.
-            for (file, bytes) in [
-                (file, Sales::csv(ROWS)),
-                (refused, "wrong,header\n1,2\n".to_owned()),
-            ] {
-                let (key, found) = sales.object(file).await;
-                assert_eq!(found, Some(bytes.into_bytes()), "{fault:?} at {call}: {key}");
-            }
+            sales.assert_readable(file, &Sales::csv(ROWS), &at).await;
+            sales.assert_readable(refused, Sales::REFUSED, &at).await;
             sales.road.drain(&mut Order::First).await;
             sales.move_all("Archive").await;
             sales.move_all("Error").await;
-            assert_eq!(sales.status(file).await, "Archived", "{fault:?} at {call}");
-            assert_eq!(
-                sales.road.landing.keys(),
-                Vec::<String>::new(),
-                "{fault:?} at {call}"
-            );
+            assert_eq!(sales.status(file).await, "Archived", "{at}");
+            assert_eq!(sales.road.landing.keys(), Vec::<String>::new(), "{at}");
+            assert_eq!(sales.status(gone).await, "Ready_to_archive", "{at}");
+            assert!(sales.road.record(gone).await.facts.move_error.is_some(), "{at}");
             sales.assert_clean().await;
             if is_through {
                 break;
@@ -186,46 +187,25 @@ async fn repairs_and_replays_read_what_was_moved() {
 async fn a_later_write_of_a_key_stays_where_it_is() {
     let Some(sales) = Sales::new().await else { return };
     let key = "drops/event/sales/day.csv";
-    sales.road.write(key, Sales::csv("2023-01-08,a,5,1,2\n"));
+    let (earlier, later) = (
+        Sales::csv("2023-01-08,a,5,1,2\n"),
+        Sales::csv("2023-01-08,a,7,1,2\n"),
+    );
+    sales.road.write(key, earlier.as_str());
     sales.road.settle().await;
     sales.move_all("Archive").await;
     assert_eq!(sales.road.landing.keys(), Vec::<String>::new());
-    sales.road.write(key, Sales::csv("2023-01-08,a,7,1,2\n"));
+    sales.road.write(key, later.as_str());
     sales.road.settle().await;
-    let first = sales
+    let file_id = sales
         .lines("select distinct file_id::text from ingestion.file_tracker")
         .await;
     let file = |version| FileVersion {
-        file_id: first[0].parse().unwrap(),
+        file_id: file_id[0].parse().unwrap(),
         version,
     };
-    assert_eq!(
-        sales.object(file(1)).await.1,
-        Some(Sales::csv("2023-01-08,a,5,1,2\n").into_bytes())
-    );
+    sales.assert_readable(file(1), &earlier, "the first").await;
     assert_eq!(sales.road.landing.keys(), [key]);
     sales.move_all("Archive").await;
-    assert_eq!(
-        sales.object(file(2)).await.1,
-        Some(Sales::csv("2023-01-08,a,7,1,2\n").into_bytes())
-    );
-}
-
-#[tokio::test]
-async fn an_object_that_is_gone_is_not_called_archived() {
-    let Some(sales) = Sales::new().await else { return };
-    let gone = sales.send("a.csv", Mode::New, ROWS).await;
-    sales.road.settle().await;
-    let mut others = Vec::new();
-    for number in 0..25 {
-        let rows = format!("2023-01-08,a,{number},1,2\n");
-        others.push(sales.send(&format!("{number}.csv"), Mode::New, &rows).await);
-    }
-    sales.road.settle().await;
-    sales.road.landing.remove(&upload(gone));
-    sales.move_all("Archive").await;
-    assert_eq!(sales.status(gone).await, "Ready_to_archive");
-    for file in others {
-        assert_eq!(sales.status(file).await, "Archived");
-    }
+    sales.assert_readable(file(2), &later, "the second").await;
 }

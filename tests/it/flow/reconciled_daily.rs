@@ -1,17 +1,20 @@
 //! Looking by the clock whether it all adds up: written down once, wherever it dies.
 
-use millrace_core::facts::Mode;
 use millrace_core::message::Queue;
-use millrace_store::reconciliation::ReconciliationRecord;
+use millrace_store::reconciliation::{FindingRecord, ReconciliationRecord};
 use millrace_tests::Order;
+use serde_json::json;
 
 use super::Sales;
 
 impl Sales {
     async fn reconcile_by_the_clock(&self) {
-        let body = r#"{"v":1,"kind":"reconcile_all"}"#;
-        self.road.queues.push(Queue::Perf, body);
+        self.ask(Queue::Perf, json!({"kind": "reconcile_all"}));
         self.road.drain(&mut Order::First).await;
+    }
+
+    async fn found(&self, look: &ReconciliationRecord) -> Vec<FindingRecord> {
+        self.store.list_findings(look.run_id, None, 10).await.unwrap()
     }
 
     async fn looks(&self) -> Vec<ReconciliationRecord> {
@@ -24,16 +27,7 @@ async fn what_is_found_is_kept_and_the_same_trigger_looks_once() {
     let Some(mut sales) = Sales::new().await else {
         return;
     };
-    for number in 0..110 {
-        sales
-            .send(
-                &format!("{number}.csv"),
-                Mode::New,
-                &format!("2023-01-08,a,{number},1,1\n"),
-            )
-            .await;
-    }
-    sales.road.settle().await;
+    sales.send_many(110).await;
     sales.reconcile_by_the_clock().await;
     sales.reconcile_by_the_clock().await;
     let looks = sales.looks().await;
@@ -45,23 +39,12 @@ async fn what_is_found_is_kept_and_the_same_trigger_looks_once() {
     sales.reconcile_by_the_clock().await;
     let looks = sales.looks().await;
     assert_eq!((looks.len(), looks[0].findings), (2, 1));
-    let found = sales
-        .store
-        .list_findings(looks[0].run_id, None, 10)
-        .await
-        .unwrap();
+    let found = sales.found(&looks[0]).await;
     assert_eq!(
         (found[0].rule.as_str(), found[0].dataset.as_deref()),
         ("cells_differ", Some("sales_by_shop"))
     );
-    assert_eq!(
-        sales
-            .store
-            .list_findings(looks[1].run_id, None, 10)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(sales.found(&looks[1]).await, []);
 }
 
 #[tokio::test]
@@ -69,16 +52,7 @@ async fn wherever_it_fails_nothing_is_counted_twice() {
     let Some(mut sales) = Sales::new().await else {
         return;
     };
-    for number in 0..3 {
-        sales
-            .send(
-                &format!("{number}.csv"),
-                Mode::New,
-                &format!("2023-01-08,a,{number},1,1\n"),
-            )
-            .await;
-    }
-    sales.road.settle().await;
+    sales.send_many(3).await;
     sales
         .database
         .query("update stored.cells_1 set row_count = row_count + 1")
@@ -93,7 +67,7 @@ async fn wherever_it_fails_nothing_is_counted_twice() {
         sales.reconcile_by_the_clock().await;
         sales.road.faults.stop();
         let look = sales.looks().await.swap_remove(0);
-        let found = sales.store.list_findings(look.run_id, None, 10).await.unwrap();
+        let found = sales.found(&look).await;
         seen.push((
             look.checked,
             look.findings,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use millrace_tests::stack::{
-    Api, AttendanceSpecs, Credentials, Emulator, Stack, csv, random_rows, unique, wait_until,
+    Api, AttendanceSpecs, Credentials, Emulator, Stack, assert_through, csv, random_rows, unique, wait_until,
 };
 use millrace_tests::{Random, specs};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn wake(stack: &Stack) {
         .send(&api, "a.csv", &random_rows(&mut Random::new(51), 20))
         .await;
     let file = api.settled(&file_id, Duration::from_secs(90)).await;
-    assert_eq!(file["status"], "Ready_to_archive", "{file}");
+    assert_through(&file);
     let query = json!({"dataset": attendance.by_school, "group_by": []});
     let document_id = api.order_document("IAM", query).await;
     let document = api.settled_document(&document_id, Duration::from_secs(90)).await;

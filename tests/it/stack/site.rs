@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millrace_tests::specs;
-use millrace_tests::stack::{Api, AttendanceSpecs, Model, Row, Stack, csv, unique, wait_for};
+use millrace_tests::stack::{Api, AttendanceSpecs, Model, Row, Stack, assert_through, csv, unique, wait_for};
 use serde_json::{Value, json};
 
 /// How long a run, and a file that it fetched, may take.
@@ -103,7 +103,7 @@ impl<'a> Site<'a> {
                 .api
                 .settled(entry["file_id"].as_str().unwrap(), SETTLED_WITHIN)
                 .await;
-            assert_eq!(file["status"], "Ready_to_archive", "{file}");
+            assert_through(&file);
         }
         assert_eq!(self.registry().await.len(), self.files.len());
         self.model.assert_served(&self.api, &self.specs.by_school).await;

@@ -1,7 +1,7 @@
 //! Messages on a road, each handled as its function handles it.
 
 use millrace_app::Disposition;
-use millrace_app::arrive::take_object;
+use millrace_app::arrive::{take_drop, take_object};
 use millrace_app::contribute::{PerfPorts, contribute};
 use millrace_app::fetch::{FetchPorts, fetch_source};
 use millrace_app::ingest::{IngestPorts, ingest_file, plan_on, validate_chunk};
@@ -93,6 +93,10 @@ impl Road {
                 message: IngestMessage::IngestFile { file },
                 ..
             }) => ingest_file(ports, file).await,
+            Ok(Envelope {
+                message: IngestMessage::TakeDrop { drop_id },
+                ..
+            }) => take_drop(ports, drop_id).await,
             Err(_) => Self::handle_notification(ports, body).await?,
         })
     }

@@ -8,7 +8,7 @@ use millrace_app::hops::HopSender;
 use millrace_app::ingest::IngestPorts;
 use millrace_app::moves::MovePorts;
 use millrace_app::multipart::MultipartPorts;
-use millrace_app::ports::{MessageSender, ObjectMover};
+use millrace_app::ports::{MessageSender, ObjectMover, Surroundings as _};
 use millrace_app::reconcile_daily::ReconcilePorts;
 use millrace_app::sources::RunPorts;
 use millrace_app::track::TrackPorts;
@@ -125,6 +125,8 @@ impl Road {
             store: &self.store,
             mover: self.mover.as_ref(),
             sender: &self.senders.perf,
+            surroundings: &self.surroundings,
+            deadline_ms: self.surroundings.now_ms() + self.move_ms,
             reminder_delay_seconds: 60,
             grace_seconds: self.grace_seconds,
         }

@@ -12,6 +12,12 @@ const FINAL: [&str; 3] = ["Ready_to_archive", "Archived", "Error"];
 /// A call that gets no answer fails the test.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Fails the test unless everything has a file that it feeds; a move that another test has begun may have archived it.
+pub fn assert_through(file: &Value) {
+    let status = file["status"].as_str().unwrap_or_default();
+    assert!(["Ready_to_archive", "Archived"].contains(&status), "{file}");
+}
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Api, unique};
+use super::{Api, assert_through, unique};
 use crate::{Random, specs};
 
 /// Ten days over two ISO weeks and two months.
@@ -90,7 +90,7 @@ impl AttendanceSpecs {
             .send_file("dimension", &self.schools, "schools.csv", schools(1, count))
             .await;
         let settled = api.settled(&file_id, std::time::Duration::from_secs(90)).await;
-        assert_eq!(settled["status"], "Ready_to_archive", "{settled}");
+        assert_through(&settled);
     }
 }
 

@@ -15,7 +15,7 @@ mod processes;
 mod settle;
 mod sql;
 
-pub use api::{Answer, Api, Upload};
+pub use api::{Answer, Api, Upload, assert_through};
 pub use controls::{Controls, Hold};
 pub use documents::Download;
 pub use emulator::{CallError, Credentials, Emulator};

@@ -95,42 +95,38 @@ impl From<DropRecord> for DroppedObject {
     }
 }
 
-/// A dropped object that has become a file.
+/// A refused object that is to be looked at again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TakenObject {
+pub struct DrivenObject {
     /// Its key.
     #[schema(example = "drops/event/event_students_attendance/attendance-2023-01.csv")]
     pub key: String,
-    /// The file that it is.
-    #[schema(value_type = String, format = Uuid)]
-    pub file_id: FileId,
-    /// The file's version.
-    pub version: u32,
+    /// Its version in the bucket.
+    pub object_version: Option<String>,
 }
 
-/// A page of refused objects that were looked at again, the newest first.
+/// A page of refused objects that are to be looked at again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DropsDriven {
-    /// Those that have become files, and are on their way.
-    pub taken: Vec<TakenObject>,
-    /// How many are refused still; the listing says why.
-    #[schema(example = 0)]
-    pub refused: usize,
-    /// Hand this back as `cursor` to look at the next page; null on the last one.
+    /// How many objects.
+    #[schema(example = 1)]
+    pub objects: usize,
+    /// Which they are, the oldest first.
+    pub driven: Vec<DrivenObject>,
+    /// Hand this back as `cursor` to have the next page looked at; null on the last one.
     pub next: Option<String>,
 }
 
 impl From<DrivenDrops> for DropsDriven {
-    fn from(driven: DrivenDrops) -> Self {
-        let taken = driven.taken.into_iter().map(|(key, file)| TakenObject {
-            key,
-            file_id: file.file_id,
-            version: file.version,
+    fn from(page: DrivenDrops) -> Self {
+        let driven = page.driven.into_iter().map(|refused| DrivenObject {
+            key: refused.object_key,
+            object_version: refused.object_version,
         });
         Self {
-            taken: taken.collect(),
-            refused: driven.refused,
-            next: driven.next.map(|drop_id| drop_id.to_string()),
+            objects: driven.len(),
+            driven: driven.collect(),
+            next: page.next.map(|drop_id| drop_id.to_string()),
         }
     }
 }

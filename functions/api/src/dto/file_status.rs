@@ -94,6 +94,9 @@ pub struct VersionStatus {
     pub datasets: Vec<FedDataset>,
     /// Why the file as a whole is refused.
     pub error: Option<FileErrorDetail>,
+    /// Why its object could not be moved: driven on, it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub move_error: Option<FileErrorDetail>,
 }
 
 impl From<FileRecord> for VersionStatus {
@@ -111,6 +114,7 @@ impl From<FileRecord> for VersionStatus {
             error_data_count: facts.counts.rejected,
             datasets: facts.datasets.into_iter().map(FedDataset::from).collect(),
             error: facts.error.map(FileErrorDetail::from),
+            move_error: facts.move_error.map(FileErrorDetail::from),
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct FileDetail {
     pub datasets: Vec<FedDataset>,
     /// Why the file as a whole is refused.
     pub error: Option<FileErrorDetail>,
+    /// Why its object could not be moved to the archive, or from among the refused ones: driven on, it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub move_error: Option<FileErrorDetail>,
     /// The version whose rejected rows a repair or a replay has tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_version: Option<u32>,
@@ -148,6 +151,7 @@ impl From<FileRecord> for FileDetail {
             rejected: record.facts.counts.rejected,
             datasets: record.facts.datasets.into_iter().map(FedDataset::from).collect(),
             error: record.facts.error.map(FileErrorDetail::from),
+            move_error: record.facts.move_error.map(FileErrorDetail::from),
             base_version: record.base_version,
             root_version: record.root_version,
             unchanged_of: record.unchanged_of,

@@ -29,7 +29,7 @@ impl ReadQuery for ReconciliationQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FindingDetail {
     /// The rule: `chunks_differ`, `rows_differ`, `cells_differ`, `files_doubled`, `files_missing`, `partial_missing`,
-    /// `partial_damaged`, `partial_differs`, `rows_lost`, `part_missing` or `messages_wait`.
+    /// `partial_damaged`, `partial_differs`, `rows_lost`, `part_missing`, `object_gone` or `messages_wait`.
     #[schema(example = "cells_differ")]
     pub rule: &'static str,
     /// The dataset, where it is about one.

@@ -44,18 +44,19 @@ pub(crate) async fn list(
     }
 }
 
-/// Looks at refused objects again: a page of them a call, the oldest first.
+/// Has refused objects looked at again: a page of them a call, the oldest first.
 ///
-/// One whose spec is there by now becomes a file, as if its event came again. Follow `next` until it is null to look at all.
+/// One whose spec is there by now becomes a file, as if its event came again; one that is refused still keeps its reason.
+/// `GET /ingestion/drops` shows which is which once they were looked at. Follow `next` until it is null to have all of them
+/// looked at.
 #[utoipa::path(post, path = "/ingestion/drops/drive", operation_id = "drive_drops", tag = "ingestion", params(DriveQuery),
-    responses((status = 202, description = "Looked at.", body = DropsDriven, example = json!({"taken": [{
-        "key": "drops/event/event_students_attendance/attendance-2023-01.csv",
-        "file_id": "01859000-0000-7000-8000-000000000000", "version": 1}], "refused": 0, "next": null}))))]
+    responses((status = 202, description = "They are going to be looked at.", body = DropsDriven, example = json!({
+        "objects": 1, "driven": [{"key": "drops/event/event_students_attendance/attendance-2023-01.csv",
+        "object_version": "096fKKXTRTtl3on89fVO"}], "next": null}))))]
 pub(crate) async fn drive(
     State(deps): State<Arc<Deps>>,
     Query(query): Query<DriveQuery>,
 ) -> Answer<(StatusCode, Json<DropsDriven>)> {
-    let (store, sender) = (&deps.store, deps.sender.as_ref());
-    let driven = drive_drops(store, sender, deps.surroundings.as_ref(), query.cursor).await?;
+    let driven = drive_drops(&deps.store, deps.sender.as_ref(), query.cursor).await?;
     Ok((StatusCode::ACCEPTED, Json(driven.into())))
 }

@@ -121,6 +121,8 @@ async fn row_error_page(
 }
 
 /// Sends whatever a file version still needs, from its facts alone.
+///
+/// Where its object could not be moved, the next move of a schedule looks for it once more.
 #[utoipa::path(post, path = "/ingestion/files/{file_id}/drive", operation_id = "drive_file", tag = "ingestion",
     params(("file_id" = String, Path, description = "The file", example = "01859000-0000-7000-8000-000000000000"),
         VersionQuery),

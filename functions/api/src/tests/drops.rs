@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 
 use super::support::{api, api_without_database, json as one};
 
-const FILE: &str = "01859000-0000-7000-8000-000000000000";
-
 #[tokio::test]
 async fn dropped_objects_are_listed_with_what_became_of_them() {
     let api = api(|_| {
@@ -34,36 +32,40 @@ async fn dropped_objects_are_listed_with_what_became_of_them() {
 }
 
 #[tokio::test]
-async fn refused_objects_are_looked_at_again_and_taken_where_they_can_be() {
-    let refused = |id: i64, key: &str| {
-        json!({"drop_id": id, "object_key": key, "write_id": "w", "object_version": "v", "object_etag": null,
-            "place": "00", "size_bytes": 5})
-    };
+async fn refused_objects_are_handed_over_to_be_looked_at_again() {
+    let refused =
+        |id: i64| json!({"drop_id": id, "object_key": format!("drops/{id}.csv"), "object_version": "v"});
     let api = api(move |statement: &Statement| {
-        if statement.text.contains("d.state = 'refused'") {
-            let page = [refused(9, "drops/event/visits/a.csv"), refused(8, "drops/a.csv")];
-            let rows = page.iter().map(|row| vec![SqlValue::Text(row.to_string())]);
-            return Ok(Rows { rows: rows.collect() });
-        }
-        let is_good = statement
+        let is_first = statement
             .parameters
             .iter()
-            .any(|(name, value)| name == "error" && *value == SqlValue::Null);
-        match is_good {
-            true => one(&json!({"outcome": "taken", "files": [{"file_id": FILE, "version": 2}]})),
-            false => one(&json!({"outcome": "refused"})),
-        }
+            .any(|(name, value)| name == "after" && *value == SqlValue::Null);
+        let ids = if is_first { 1..=50 } else { 51..=51 };
+        let rows = ids.map(|id| vec![SqlValue::Text(refused(id).to_string())]);
+        Ok(Rows { rows: rows.collect() })
     });
     let read = api.post("/ingestion/drops/drive", &json!(null)).await;
     assert_eq!(read.status, StatusCode::ACCEPTED, "{}", read.body);
-    let expected = json!({"taken": [{"key": "drops/event/visits/a.csv", "file_id": FILE, "version": 2}],
-        "refused": 1, "next": null});
+    assert_eq!(
+        (&read.body["objects"], &read.body["next"]),
+        (&json!(50), &json!("50"))
+    );
+    let read = api.post("/ingestion/drops/drive?cursor=50", &json!(null)).await;
+    let expected =
+        json!({"objects": 1, "driven": [{"key": "drops/51.csv", "object_version": "v"}], "next": null});
     assert_eq!(read.body, expected);
-    assert_eq!(api.bound("write_id"), [SqlValue::from("w"), SqlValue::from("w")]);
+    assert_eq!(api.bound("after"), [SqlValue::Null, SqlValue::Long(50)]);
     let messages = api.messages.lock().unwrap().clone();
-    let sent = json!({"v": 1, "kind": "ingest_file", "file_id": FILE, "version": 2});
-    assert_eq!((messages.len(), messages[0].0), (1, Queue::Ingest));
-    assert_eq!(serde_json::from_str::<Value>(&messages[0].1).unwrap(), sent);
+    let sent: Vec<(Queue, Value)> = messages
+        .iter()
+        .map(|(queue, body)| (*queue, serde_json::from_str(body).unwrap()))
+        .collect();
+    let message = |id: i64| (Queue::Ingest, json!({"v": 1, "kind": "take_drop", "drop_id": id}));
+    assert_eq!(
+        sent,
+        (1..=51).map(message).collect::<Vec<_>>(),
+        "the oldest first"
+    );
 }
 
 #[tokio::test]

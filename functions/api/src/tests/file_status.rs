@@ -175,3 +175,33 @@ async fn words_that_are_no_status_and_datasets_that_are_not_fed_are_refused() {
     ];
     assert_eq!(read.errors(), expected);
 }
+
+/// What could not be moved says so wherever it is looked at, and is tried again once it is driven on.
+#[tokio::test]
+async fn a_file_that_could_not_be_moved_says_why() {
+    let mut moveless = record(true, &Value::Null);
+    moveless["stored_status"] = "Ready_to_archive".into();
+    moveless["facts"]["move_error"] = json!({"rule": "object_gone", "message": "it is gone"});
+    let api = api_of(moveless);
+    let path = format!("/ingestion/files/{FILE}");
+    let of_file = api.get(&path).await.body;
+    let of_name = api.get(PATH).await.body["response"][0].clone();
+    for read in [&of_file, &of_name] {
+        assert_eq!(read["move_error"]["rule"], "object_gone", "{read}");
+        assert_eq!(read["error"], Value::Null, "{read}");
+    }
+    assert_eq!(of_file["status"], "Ready_to_archive");
+    let asked = ask(&api, "Archived").await;
+    assert_eq!(
+        (asked.status, &asked.body["detail"]),
+        (StatusCode::CONFLICT, &json!("it is gone"))
+    );
+    let forgets = |api: &Api| {
+        let texts = api.texts();
+        texts.iter().any(|text| text.contains("set move_error = null"))
+    };
+    assert!(!forgets(&api));
+    let driven = api.post(&format!("{path}/drive"), &json!(null)).await;
+    assert_eq!(driven.status, StatusCode::ACCEPTED, "{}", driven.body);
+    assert!(forgets(&api));
+}

@@ -6,6 +6,7 @@ mod documents;
 mod figures;
 mod known_answers;
 mod limits;
+mod moves;
 mod multipart;
 mod pipelines;
 mod road;
@@ -16,12 +17,9 @@ mod versions;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use millrace_tests::stack::assert_through;
 
 /// How long a file may take.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Fails the test unless the file went all the way.
-fn assert_through(file: &Value) {
-    assert_eq!(file["status"], "Ready_to_archive", "{file}");
-}
+/// A schedule fires by the minute, at the emulator's tick.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(150);

@@ -1,15 +1,10 @@
 //! A pipeline and its schedule, end to end: held until the clock begins a run, and nothing left of it once it is retired.
 
-use std::time::Duration;
-
 use millrace_tests::Random;
 use millrace_tests::stack::{AttendanceSpecs, Stack, random_rows, unique, wait_for, wait_until};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, assert_through};
-
-/// A schedule fires by the minute, at the emulator's tick.
-const CLOCK_PATIENCE: Duration = Duration::from_secs(150);
+use super::{CLOCK_PATIENCE, PATIENCE, assert_through};
 
 fn is_held(file: &Value, dataset: &str) -> bool {
     let mut fed = file["datasets"].as_array().into_iter().flatten();

@@ -82,7 +82,10 @@ async fn the_stored_status_follows() {
     assert_through(&api.settled(&file_id, PATIENCE).await);
     let stored = format!("select file_status from ingestion.file_tracker where file_id = '{file_id}'");
     let (sql, stored) = (&sql, &stored);
-    let is_stored = || async move { sql.value(stored).await.as_deref() == Some("Ready_to_archive") };
+    let is_stored = || async move {
+        let status = sql.value(stored).await;
+        matches!(status.as_deref(), Some("Ready_to_archive" | "Archived"))
+    };
     assert!(
         millrace_tests::stack::wait_until(PATIENCE, is_stored).await,
         "the stored status stays behind"

@@ -6,7 +6,7 @@ use millrace_tests::Random;
 use millrace_tests::stack::{Emulator, Stack, random_rows, wait_for};
 use serde_json::{Value, json};
 
-use super::PATIENCE;
+use super::{PATIENCE, assert_through};
 use crate::stack::site::Site;
 
 impl Site<'_> {
@@ -32,7 +32,7 @@ impl Site<'_> {
         for entry in self.registry().await {
             if let Some(file_id) = entry["file_id"].as_str() {
                 let file = self.api.settled(file_id, PATIENCE).await;
-                assert_eq!(file["status"], "Ready_to_archive", "{file}");
+                assert_through(&file);
             }
         }
         self.model.assert_served(&self.api, &self.specs.by_school).await;
