@@ -49,7 +49,8 @@ impl Sales {
         let listed = upload.list_parts(&self.road.multipart_ports(), 0, 100).await;
         for listed in listed.unwrap() {
             let (part, address) = (listed.part, listed.address);
-            let range = part.offset as usize..(part.offset + part.size_bytes) as usize;
+            let at = |offset| usize::try_from(offset).unwrap();
+            let range = at(part.offset)..at(part.offset + part.size_bytes);
             if wanted.contains(&part.number) {
                 let address = address.unwrap();
                 assert!(
@@ -226,7 +227,7 @@ async fn an_upload_that_nobody_completes_is_waited_for_a_day() {
     }
     assert_eq!(rules, [None, Some(Rule::NeverReceived)]);
     // As long as S3 has the parts, it can be completed after all, and is taken up again.
-    let bytes = vec![b'x'; 2 * PART_BYTES as usize + 1];
+    let bytes = vec![b'x'; usize::try_from(2 * PART_BYTES + 1).unwrap()];
     sales.send_parts(file, &bytes, &[1, 2, 3]).await;
     sales.complete(file).await.unwrap();
     sales.complete(file).await.unwrap();

@@ -150,11 +150,9 @@ impl MultipartUploads for Bucket {
     async fn complete(&self, key: &str, _: &str, parts: &[UploadedPart]) -> Result<bool, Failure> {
         let is_there = self.parts.lock().unwrap().take().is_some();
         if is_there {
-            let bytes = parts.iter().map(|part| part.size_bytes as usize).sum();
-            self.objects
-                .lock()
-                .unwrap()
-                .insert(key.to_owned(), vec![0; bytes]);
+            let size: u64 = parts.iter().map(|part| part.size_bytes).sum();
+            let bytes = vec![0; usize::try_from(size).unwrap()];
+            self.objects.lock().unwrap().insert(key.to_owned(), bytes);
         }
         Ok(is_there)
     }
