@@ -74,6 +74,7 @@ pub const MIGRATIONS: &[Migration] = &[
         "moves_and_reconciliation",
         "0021_moves_and_reconciliation.sql"
     ),
+    migration!(24, "many_files", "0024_many_files.sql"),
 ];
 
 /// The newest schema version that this build knows.

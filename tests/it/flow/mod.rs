@@ -23,6 +23,7 @@ pub(crate) mod kpis;
 mod long_keys;
 mod lookups;
 mod moves;
+mod pipeline_runs;
 mod pipelines;
 mod poison;
 mod ready_rows;
