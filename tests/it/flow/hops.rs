@@ -1,6 +1,7 @@
 //! Messages that a function sends to its own queue are counted, and a chain that does not end is stopped where it is seen.
 
-use millrace_app::hops::MOST_HOPS;
+use millrace_app::hops::{HopSender, MOST_HOPS};
+use millrace_app::outbox::{OUTBOX_PAGE, send_outbox};
 use millrace_core::facts::Mode;
 use millrace_core::message::Queue;
 use millrace_tests::{Delivered, specs};
@@ -9,7 +10,7 @@ use super::{BY_SHOP, Sales, drive_all};
 
 const LATER: &str = "sales_by_day";
 /// More than one message sends on at once, twice over.
-const FILES: usize = 120;
+const FILES: usize = 2 * OUTBOX_PAGE as usize + 20;
 
 /// A dataset that owes its messages to many files.
 async fn owing() -> Option<Sales> {
@@ -95,6 +96,30 @@ async fn a_chain_that_does_not_end_stops_loudly_and_loses_nothing() {
     sales.road.settle().await;
     assert_eq!(sum(&sales).await, [FILES.to_string()]);
     sales.assert_clean().await;
+}
+
+/// What a queue of its own does not get any more does not keep other queues' messages back.
+#[tokio::test]
+async fn a_chain_that_is_stopped_sends_what_goes_elsewhere() {
+    let Some(sales) = Sales::new().await else { return };
+    let file = sales.send("a.csv", Mode::New, "2023-01-08,a,1,1,2\n").await;
+    sales.road.queues.purge();
+    let script = format!(
+        "delete from operations.outbox; \
+         select ingestion.post('{id}', 1, 'perf', 'load_dimension'); \
+         select ingestion.post('{id}', 1, 'status', 'facts_changed')",
+        id = file.file_id
+    );
+    sales.database.script(&script).await;
+    let message = message(MOST_HOPS);
+    let sender = HopSender::behind(&message, sales.road.sender(), &[Queue::Perf]);
+    let failure = send_outbox(&sales.store, &sender, file).await.unwrap_err();
+    assert!(failure.kind.is_hopeless(), "{failure:?}");
+    assert_eq!(hops(&sales, Queue::Status), [None]);
+    let left = sales.store.list_outbox(file).await.unwrap();
+    assert_eq!((left.len(), left[0].queue), (1, Queue::Perf));
+    let sent = send_outbox(&sales.store, sales.road.sender(), file).await;
+    assert_eq!(sent.unwrap(), 1);
 }
 
 /// Chunks are sent by the function that receives them, and send none themselves.
