@@ -143,3 +143,47 @@ async fn chunks_are_one_hop() {
     let sum = format!("select sum_amount from ingestion.{BY_SHOP}");
     assert_eq!(sales.lines(&sum).await, ["9"]);
 }
+
+/// A look at the whole that is longer than a message goes on by the next one.
+#[tokio::test]
+async fn a_reconciliation_goes_on_one_hop_further_and_stops_at_the_limit() {
+    let Some(mut sales) = Sales::direct().await else {
+        return;
+    };
+    // More than a message looks at: versions that count nowhere.
+    let script = "insert into ingestion.file (file_id, ingestion_type, ingestion_name, file_name, latest_version) \
+            select cast(md5(n::text) as uuid), 'event', 'sales', n::text, 1 from generate_series(1, 2100) n; \
+         insert into ingestion.file_tracker (file_id, version, ingestion_type, ingestion_name, spec_version, \
+            file_name, mode, chunks_expected, created_by, received_at, validated_at, unchanged_of) \
+            select file_id, 1, 'event', 'sales', 1, file_name, 'new', 0, 'tests', now(), now(), gen_random_uuid() \
+            from ingestion.file";
+    sales.database.script(script).await;
+    for (day, hop) in [("one", 0), ("two", 7), ("three", MOST_HOPS)] {
+        sales.road.trigger = day.to_owned();
+        let begin = |hop: u32| {
+            let body = format!(r#"{{"v":1,"kind":"reconcile_all","hop":{hop}}}"#);
+            sales.road.queues.push(Queue::Perf, body);
+            sales.road.queues.take(0).unwrap()
+        };
+        let mut next = Some(begin(hop));
+        let mut first = u64::from(hop) + 1;
+        if hop == MOST_HOPS {
+            match sales.road.deliver(&next.take().unwrap()).await {
+                Delivered::Failed(failure) => assert!(failure.kind.is_hopeless(), "{failure:?}"),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(hops(&sales, Queue::Perf), []);
+            // Whoever asks again begins a new chain.
+            (next, first) = (Some(begin(0)), 1);
+        }
+        let mut seen = Vec::new();
+        while let Some(message) = next {
+            assert!(matches!(sales.road.deliver(&message).await, Delivered::Done));
+            seen.extend(hops(&sales, Queue::Perf));
+            next = sales.road.queues.take(0);
+        }
+        assert_eq!(seen, [Some(first), Some(first + 1)], "{day}");
+        let look = sales.store.list_reconciliations(None, 1).await.unwrap().remove(0);
+        assert!(look.finished_at.is_some() && look.findings == 0 && look.checked > 2_100);
+    }
+}
