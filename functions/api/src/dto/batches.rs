@@ -1,12 +1,16 @@
 //! Batches of rows on the wire.
 
+use std::fmt::Formatter;
+
 use millrace_app::row_errors::RejectedRow;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{FileStatus, Mode};
 use millrace_core::row_error::RowCounts;
 use millrace_core::{FileId, Name};
 use millrace_store::files::RegisteredVersion;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -77,7 +81,27 @@ batch! {
     /// Rows of a dataset that come ready.
     DatasetBatch, Dataset, dataset_name = "reviews_by_block", "reviews-2023-01.json",
     /// The rows.
+    #[serde(deserialize_with = "object")]
     dataset: DatasetItems<'a>, |dataset: DatasetItems<'a>| dataset.items
+}
+
+/// The rows of a dataset's batch: an object, for which serde would take an array of its members too.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatasetItems<'de>, D::Error> {
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = DatasetItems<'de>;
+
+        fn expecting(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object with items")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<DatasetItems<'de>, A::Error> {
+            DatasetItems::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Object)
 }
 
 /// The rows of a dataset's batch.
