@@ -12,6 +12,7 @@ use millrace_app::ports::{
     UploadSigner,
 };
 use millrace_app::repair::RepairFilePorts;
+use millrace_app::sources::RunPorts;
 use millrace_core::Failure;
 use millrace_store::Store;
 
@@ -69,6 +70,14 @@ impl Deps {
         SpecPorts {
             store: &self.store,
             owner_store: &self.owner_store,
+            sender: self.sender.as_ref(),
+            reminder_delay_seconds: self.reminder_delay_seconds,
+        }
+    }
+
+    pub(crate) fn run_ports(&self) -> RunPorts<'_> {
+        RunPorts {
+            store: &self.store,
             sender: self.sender.as_ref(),
             reminder_delay_seconds: self.reminder_delay_seconds,
         }

@@ -54,7 +54,8 @@ pub async fn create_spec(
     body: &Value,
     client_id: &str,
 ) -> Result<Creation, Failure> {
-    send_contributions(ports, definition, ports.reminder_delay_seconds).await?;
+    let (kind, name) = (definition.kind(), definition.name());
+    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
     let created = ports.owner_store.create_spec(definition, body, client_id).await;
     let creation = match created {
         Ok(CreateSpec::Created(version)) => Creation::Created(version),
@@ -65,27 +66,12 @@ pub async fn create_spec(
         Err(failure) if is_name_conflict(&failure) => return Ok(Creation::NameTaken),
         Err(failure) => return Err(failure),
     };
-    send_contributions(ports, definition, 0).await?;
+    announce_change(ports, kind, name, 0).await?;
     Ok(creation)
 }
 
-async fn send_contributions(
-    ports: SpecPorts<'_>,
-    definition: &Definition,
-    delay_seconds: u16,
-) -> Result<(), Failure> {
-    match definition {
-        Definition::Dataset(dataset) => send_dataset(ports.sender, &dataset.name, delay_seconds).await,
-        Definition::Pipeline(pipeline) => send_pipeline(ports.sender, &pipeline.name, delay_seconds).await,
-        Definition::Schedule(schedule) => send_schedule(ports.sender, &schedule.name, delay_seconds).await,
-        Definition::Dimension(_)
-        | Definition::Event(_)
-        | Definition::Source(_)
-        | Definition::Transformer(_) => Ok(()),
-    }
-}
-
-/// Has what follows from a change in the life of a spec be done: late before its commit, and without delay after it.
+/// Has what follows from a change in the life of a spec be done: late before its commit, and without delay after it. A
+/// dataset has its files' messages sent, a pipeline those of what it lets go, and EventBridge is told of a schedule.
 ///
 /// # Errors
 /// [`Failure`] of the queue.
@@ -96,12 +82,9 @@ pub(crate) async fn announce_change(
     delay_seconds: u16,
 ) -> Result<(), Failure> {
     match kind {
+        SpecKind::Dataset => send_dataset(ports.sender, name, delay_seconds).await,
         SpecKind::Pipeline => send_pipeline(ports.sender, name, delay_seconds).await,
         SpecKind::Schedule => send_schedule(ports.sender, name, delay_seconds).await,
-        SpecKind::Dimension
-        | SpecKind::Event
-        | SpecKind::Dataset
-        | SpecKind::Source
-        | SpecKind::Transformer => Ok(()),
+        SpecKind::Dimension | SpecKind::Event | SpecKind::Source | SpecKind::Transformer => Ok(()),
     }
 }

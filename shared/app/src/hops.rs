@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::ports::MessageSender;
 
-/// Hops after which nothing is sent on. A dataset's back-fill sends at least fifty messages a hop, a run of a source works
+/// Hops after which nothing is sent on. A dataset's back-fill sends two hundred messages a hop, a run of a source works
 /// for minutes: a chain that is longer has lost its way.
 pub const MOST_HOPS: u32 = 1_000;
 

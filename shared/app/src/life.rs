@@ -17,7 +17,6 @@ use serde_json::Value;
 
 use crate::compile::{CompileError, compile_spec};
 use crate::create::{Creation, SpecPorts, announce_change, create_spec};
-use crate::outbox::send_dataset;
 
 /// What differs between two versions of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +91,7 @@ pub async fn compare_with_body(
     body: &Value,
 ) -> Result<(Definition, Option<Comparison>), CompileError> {
     let definition = compile_spec(store, kind, body).await?;
-    let name = Name::parse(definition.name()).map_err(|error| invalid(&error))?;
-    let Some(newest) = load(store, kind, &name, None).await? else {
+    let Some(newest) = load(store, kind, definition.name(), None).await? else {
         return Ok((definition, None));
     };
     let differences = compare(&newest, &definition, body)?;
@@ -124,7 +122,7 @@ pub async fn migrate_spec(
         return Ok(Migration::Retired);
     }
     let definition = compile_spec(ports.store, kind, body).await?;
-    if definition.name() != name.as_str() {
+    if definition.name() != name {
         return Err(wrong_name(kind, name.as_str()).into());
     }
     // The database says what is the very same: a number may be written in several ways.
@@ -146,7 +144,9 @@ pub async fn migrate_spec(
         .owner_store
         .migrate_spec(replaces, &newest.definition, to, client_id)
         .await?;
-    announce_change(ports, kind, name, 0).await?;
+    if let MigrateSpec::Created { .. } = made {
+        announce_change(ports, kind, name, 0).await?;
+    }
     Ok(match made {
         MigrateSpec::Created { version } => Migration::Created(version),
         MigrateSpec::Identical { version } => Migration::Identical(version),
@@ -226,12 +226,17 @@ pub async fn retire_spec(
     (kind, name): (SpecKind, &Name),
     client_id: &str,
 ) -> Result<RetireSpec, Failure> {
+    if !is_there(ports.store, kind, name).await? {
+        return Ok(RetireSpec::NoSpec);
+    }
     announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
     let retired = ports
         .owner_store
         .retire_spec(kind, name.as_str(), client_id)
         .await?;
-    announce_change(ports, kind, name, 0).await?;
+    if retired == RetireSpec::Retired {
+        announce_change(ports, kind, name, 0).await?;
+    }
     Ok(retired)
 }
 
@@ -245,24 +250,20 @@ pub async fn restore_spec(
     ports: SpecPorts<'_>,
     (kind, name): (SpecKind, &Name),
 ) -> Result<RestoreSpec, Failure> {
-    announce_restored(ports, kind, name, ports.reminder_delay_seconds).await?;
+    if !is_there(ports.store, kind, name).await? {
+        return Ok(RestoreSpec::NoSpec);
+    }
+    announce_change(ports, kind, name, ports.reminder_delay_seconds).await?;
     let restored = ports.owner_store.restore_spec(kind, name.as_str()).await?;
     if restored == RestoreSpec::Restored {
-        announce_restored(ports, kind, name, 0).await?;
+        announce_change(ports, kind, name, 0).await?;
     }
     Ok(restored)
 }
 
-async fn announce_restored(
-    ports: SpecPorts<'_>,
-    kind: SpecKind,
-    name: &Name,
-    delay_seconds: u16,
-) -> Result<(), Failure> {
-    match kind {
-        SpecKind::Dataset => send_dataset(ports.sender, name, delay_seconds).await,
-        _ => announce_change(ports, kind, name, delay_seconds).await,
-    }
+/// Whether there is such a spec; of names that are none nobody is reminded.
+async fn is_there(store: &Store, kind: SpecKind, name: &Name) -> Result<bool, Failure> {
+    Ok(store.load_spec(kind, name.as_str()).await?.is_some())
 }
 
 /// New columns of a feed must not be called what its datasets take from their dimensions: their next versions would mean
@@ -274,7 +275,7 @@ async fn refuse_shadowing(store: &Store, from: &Definition, to: &Definition) -> 
     while !new.is_empty() {
         let at = after.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
         let needs = store
-            .list_dependants(to.kind(), to.name(), at, DEPENDANTS_PAGE)
+            .list_dependants(to.kind(), to.name().as_str(), at, DEPENDANTS_PAGE)
             .await?;
         let datasets: Vec<&str> = needs
             .iter()

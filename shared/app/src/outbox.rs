@@ -30,18 +30,33 @@ async fn send_all(
     sender: &dyn MessageSender,
     messages: &[OutboxMessage],
 ) -> Result<usize, Failure> {
+    let mut sent = Vec::with_capacity(messages.len());
+    let mut first_failure = None;
     for message in messages {
-        sender.send(message.queue, message.body.to_string(), 0).await?;
+        match sender.send(message.queue, message.body.to_string(), 0).await {
+            Ok(()) => sent.push(message.outbox_id),
+            Err(failure) => {
+                let is_hopeless = failure.kind.is_hopeless();
+                first_failure.get_or_insert(failure);
+                // A queue that is away is asked again later; what one of them does not take says nothing of the others.
+                if !is_hopeless {
+                    break;
+                }
+            }
+        }
     }
-    if !messages.is_empty() {
-        let ids: Vec<i64> = messages.iter().map(|message| message.outbox_id).collect();
-        store.complete_outbox(&ids).await?;
+    if !sent.is_empty() {
+        store.complete_outbox(&sent).await?;
     }
-    Ok(messages.len())
+    match first_failure {
+        Some(failure) => Err(failure),
+        None => Ok(sent.len()),
+    }
 }
 
-/// Messages for a dataset that one handling sends on.
-pub const DATASET_PAGE: u32 = 50;
+/// Messages of a dataset or a pipeline that one handling sends. With `MOST_HOPS` handlings after each other, that is how
+/// many files a dataset takes in, or a run lets go, without anybody driving them on.
+pub const OUTBOX_PAGE: u32 = 200;
 
 /// Sends some of what existing files owe a dataset; where more may be left, the same message goes out again. However
 /// often this is done at once, every contribution's message is sent at least once, and bears to be sent twice.
@@ -49,8 +64,8 @@ pub const DATASET_PAGE: u32 = 50;
 /// # Errors
 /// [`Failure`] of the queues or the database; what was not sent stays.
 pub async fn drive_dataset(store: &Store, sender: &dyn MessageSender, dataset: &Name) -> Result<(), Failure> {
-    let messages = store.list_outbox_of_dataset(dataset, DATASET_PAGE).await?;
-    if send_all(store, sender, &messages).await? == DATASET_PAGE as usize {
+    let messages = store.list_outbox_of_dataset(dataset, OUTBOX_PAGE).await?;
+    if send_all(store, sender, &messages).await? == OUTBOX_PAGE as usize {
         send_dataset(sender, dataset, 0).await?;
     }
     Ok(())
@@ -65,8 +80,8 @@ pub async fn drive_pipeline(
     sender: &dyn MessageSender,
     pipeline: &Name,
 ) -> Result<(), Failure> {
-    let messages = store.list_outbox_of_pipeline(pipeline, DATASET_PAGE).await?;
-    if send_all(store, sender, &messages).await? == DATASET_PAGE as usize {
+    let messages = store.list_outbox_of_pipeline(pipeline, OUTBOX_PAGE).await?;
+    if send_all(store, sender, &messages).await? == OUTBOX_PAGE as usize {
         send_pipeline(sender, pipeline, 0).await?;
     }
     Ok(())

@@ -1,11 +1,15 @@
 //! EventBridge Scheduler: one schedule a spec, in a group of its own, which sends to a queue by a role of its own.
 
+use std::error::Error;
+
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::error::ProvideErrorMetadata;
 use aws_sdk_scheduler::types::{
     DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use millrace_app::ports::{Scheduler, WantedSchedule};
 use millrace_core::failure::{Failure, FailureKind};
 use tokio::sync::OnceCell;
@@ -16,6 +20,20 @@ use crate::failure::map;
 /// How often EventBridge tries to send a message, and for how long.
 const MOST_ATTEMPTS: i32 = 10;
 const MOST_AGE_SECONDS: i32 = 3_600;
+
+/// Says what a schedule is to be. The calls that make and change one take the same, by builders that share no trait.
+macro_rules! described {
+    ($call:expr, $schedules:expr, $wanted:expr) => {
+        $call
+            .group_name(&$schedules.address.group)
+            .name($wanted.name)
+            .schedule_expression($wanted.expression)
+            .schedule_expression_timezone($wanted.time_zone)
+            .flexible_time_window(at_once()?)
+            .state(state($wanted))
+            .target($schedules.target(&$wanted.message)?)
+    };
+}
 
 /// Where schedules lie, and where they send to.
 #[derive(Debug, Clone)]
@@ -69,47 +87,19 @@ impl Schedules {
     }
 
     async fn update(&self, wanted: &WantedSchedule<'_>) -> Result<(), Failure> {
-        let call = self
-            .client()
-            .await
-            .update_schedule()
-            .group_name(&self.address.group)
-            .name(wanted.name)
-            .schedule_expression(wanted.expression)
-            .schedule_expression_timezone(wanted.time_zone)
-            .flexible_time_window(at_once()?)
-            .state(state(wanted))
-            .target(self.target(&wanted.message)?);
+        let call = described!(self.client().await.update_schedule(), self, wanted);
         let answer = call.send().await;
-        answer.map(|_| ()).map_err(|error| {
-            let message = error.as_service_error().and_then(|error| error.message());
-            explained(
-                message.map(str::to_owned),
-                map("scheduler.update_schedule", error),
-            )
-        })
+        answer
+            .map(drop)
+            .map_err(|error| explained("scheduler.update_schedule", error))
     }
 
     async fn create(&self, wanted: &WantedSchedule<'_>) -> Result<(), Failure> {
-        let call = self
-            .client()
-            .await
-            .create_schedule()
-            .group_name(&self.address.group)
-            .name(wanted.name)
-            .schedule_expression(wanted.expression)
-            .schedule_expression_timezone(wanted.time_zone)
-            .flexible_time_window(at_once()?)
-            .state(state(wanted))
-            .target(self.target(&wanted.message)?);
+        let call = described!(self.client().await.create_schedule(), self, wanted);
         let answer = call.send().await;
-        answer.map(|_| ()).map_err(|error| {
-            let message = error.as_service_error().and_then(|error| error.message());
-            explained(
-                message.map(str::to_owned),
-                map("scheduler.create_schedule", error),
-            )
-        })
+        answer
+            .map(drop)
+            .map_err(|error| explained("scheduler.create_schedule", error))
     }
 }
 
@@ -151,13 +141,19 @@ fn state(wanted: &WantedSchedule<'_>) -> ScheduleState {
 }
 
 /// What is refused for its content is explained in EventBridge's words, which hold nothing but what the spec says.
-fn explained(message: Option<String>, failure: Failure) -> Failure {
-    match (failure.kind, message) {
-        (FailureKind::Invalid, Some(message)) => Failure::invalid(failure.operation, message),
+fn explained<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let said = error.as_service_error().and_then(ProvideErrorMetadata::message);
+    let said = said.map(str::to_owned);
+    let failure = map(operation, error);
+    match (failure.kind, said) {
+        (FailureKind::Invalid, Some(message)) => Failure::invalid(operation, message),
         _ => failure,
     }
 }
 
-fn incomplete(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+fn incomplete(error: impl Error + Send + Sync + 'static) -> Failure {
     Failure::new(FailureKind::Invalid, "scheduler.build", error)
 }

@@ -30,20 +30,29 @@ pub struct OpenFile {
     pub sequence: i64,
 }
 
+/// Messages of a file version that are listed at once.
+const MOST_OF_A_FILE: u32 = 1_000;
+
+/// The oldest messages that fit a condition. They are written out once they are chosen, not before.
+fn waiting(condition: &str) -> Statement {
+    Statement::new(format!(
+        "select jsonb_build_object('outbox_id', o.outbox_id, 'queue', o.queue, 'body', o.body)::text \
+         from (select * from operations.outbox where {condition} order by outbox_id limit cast(:limit as integer)) o \
+         order by o.outbox_id"
+    ))
+}
+
 impl Store {
     /// The messages of a file version that were not sent, oldest first.
     ///
     /// # Errors
     /// [`Failure`] of the database.
     pub async fn list_outbox(&self, file: FileVersion) -> Result<Vec<OutboxMessage>, Failure> {
-        let statement = Statement::new(
-            "select jsonb_build_object('outbox_id', outbox_id, 'queue', queue, 'body', body)::text \
-             from operations.outbox where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
-             order by outbox_id limit 1000",
-        );
+        let statement = waiting("file_id = cast(:file_id as uuid) and version = cast(:version as integer)");
         let bound = statement
             .bind("file_id", file.file_id.to_string())
-            .bind("version", file.version);
+            .bind("version", file.version)
+            .bind("limit", MOST_OF_A_FILE);
         self.json_list(bound).await
     }
 
@@ -56,13 +65,26 @@ impl Store {
         dataset: &Name,
         limit: u32,
     ) -> Result<Vec<OutboxMessage>, Failure> {
-        let statement = Statement::new(
-            "select jsonb_build_object('outbox_id', outbox_id, 'queue', queue, 'body', body)::text \
-             from operations.outbox where queue = 'perf' and body ->> 'kind' = 'aggregate' \
-             and body ->> 'dataset' = cast(:dataset as text) order by outbox_id limit cast(:limit as integer)",
+        let statement = waiting(
+            "queue = 'perf' and body ->> 'kind' = 'aggregate' and body ->> 'dataset' = cast(:dataset as text)",
         );
         self.json_list(statement.bind("dataset", dataset.as_str()).bind("limit", limit))
             .await
+    }
+
+    /// A pipeline's messages that were not sent, oldest first.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn list_outbox_of_pipeline(
+        &self,
+        pipeline: &Name,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, Failure> {
+        let statement =
+            waiting("file_id = operations.pipeline_outbox(cast(:pipeline as text)) and version = 0");
+        let statement = statement.bind("pipeline", pipeline.as_str());
+        self.json_list(statement.bind("limit", limit)).await
     }
 
     /// Forgets messages that were sent.

@@ -5,7 +5,6 @@ use millrace_core::ids::{FileId, RunId};
 use millrace_core::name::Name;
 use serde::Deserialize;
 
-use crate::outbox::OutboxMessage;
 use crate::{Statement, Store};
 
 /// A run that is to begin.
@@ -112,13 +111,12 @@ const RUN: &str = "jsonb_build_object('run_id', r.run_id, 'sequence', r.sequence
      'counts', jsonb_build_object('found', n.found, 'held', n.held, 'validated', n.validated, 'applied', n.applied, \
         'superseded', n.superseded, 'refused', n.refused, 'waiting', n.waiting))::text \
      from operations.pipeline_run r cross join lateral (select count(*) as found, \
-        count(*) filter (where s.was_held) as held, count(*) filter (where e.state = 'validated') as validated, \
-        count(*) filter (where e.state = 'applied') as applied, \
-        count(*) filter (where e.state = 'superseded') as superseded, \
-        count(*) filter (where e.state = 'refused') as refused, \
-        count(*) filter (where e.state = 'waiting') as waiting, max(e.ended_at) as ended_at \
-        from operations.pipeline_run_step s cross join lateral operations.step_state(s) e \
-        where s.run_id = r.run_id) n";
+        count(*) filter (where s.was_held) as held, count(*) filter (where s.state = 'validated') as validated, \
+        count(*) filter (where s.state = 'applied') as applied, \
+        count(*) filter (where s.state = 'superseded') as superseded, \
+        count(*) filter (where s.state = 'refused') as refused, \
+        count(*) filter (where s.state = 'waiting') as waiting, max(s.ended_at) as ended_at \
+        from operations.steps_of_run(r.run_id) s) n";
 
 impl Store {
     /// The datasets with cells that a dataset's figures come from, itself among them, each with its event.
@@ -150,22 +148,6 @@ impl Store {
             .bind("idempotency_key", new.idempotency.map(|(key, _)| key))
             .bind("request_sha256", new.idempotency.map(|(_, hash)| hash));
         self.expect_json(bound).await
-    }
-
-    /// A pipeline's messages that were not sent, oldest first.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn list_outbox_of_pipeline(
-        &self,
-        pipeline: &Name,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, Failure> {
-        let text = "select jsonb_build_object('outbox_id', outbox_id, 'queue', queue, 'body', body)::text \
-             from operations.outbox where file_id = operations.pipeline_outbox(cast(:pipeline as text)) \
-             order by outbox_id limit cast(:limit as integer)";
-        let statement = Statement::new(text).bind("pipeline", pipeline.as_str());
-        self.json_list(statement.bind("limit", limit)).await
     }
 
     /// Runs of a pipeline, the newest first.
@@ -215,9 +197,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<RunStep>, Failure> {
         let text = "select jsonb_build_object('step_no', s.step_no, 'file_id', s.file_id, 'version', s.version, \
-             'target', s.target, 'was_held', s.was_held, 'state', e.state, 'ended_at', e.ended_at)::text \
-             from operations.pipeline_run_step s cross join lateral operations.step_state(s) e \
-             where s.run_id = cast(:run_id as uuid) and s.step_no > cast(:after as bigint) \
+             'target', s.target, 'was_held', s.was_held, 'state', s.state, 'ended_at', s.ended_at)::text \
+             from operations.steps_of_run(cast(:run_id as uuid)) s where s.step_no > cast(:after as bigint) \
              order by s.step_no limit cast(:limit as integer)";
         let statement = Statement::new(text).bind("run_id", run_id.to_string());
         self.json_list(statement.bind("after", after.unwrap_or(0)).bind("limit", limit))

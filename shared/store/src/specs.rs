@@ -127,7 +127,7 @@ impl Store {
             .json(
                 statement
                     .bind("kind", definition.kind().as_str())
-                    .bind("name", definition.name())
+                    .bind("name", definition.name().as_str())
                     .bind("body", body.to_string()),
             )
             .await?;
@@ -167,7 +167,7 @@ impl Store {
         let text = serde_json::to_string(definition).map_err(crate::unreadable)?;
         let bound = statement
             .bind("kind", definition.kind().as_str())
-            .bind("name", definition.name())
+            .bind("name", definition.name().as_str())
             .bind("body", body.to_string())
             .bind("definition", text)
             .bind("client_id", client_id)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use millrace_app::drive::{DRIVE_PAGE, drive_open};
-use millrace_app::outbox::{DATASET_PAGE, send_dataset};
+use millrace_app::outbox::{OUTBOX_PAGE, send_dataset};
 use millrace_core::facts::Mode;
 use millrace_core::message::Queue;
 use millrace_core::name::Name;
@@ -14,7 +14,7 @@ use super::Sales;
 
 const LATER: &str = "sales_by_day";
 /// More than a page of files, so that a message has to send itself on.
-const FILES: usize = DATASET_PAGE as usize + 7;
+const FILES: usize = OUTBOX_PAGE as usize + 7;
 
 /// Registers files with one row each, settled, and then a dataset whose messages nobody sends.
 async fn with_later_dataset(files: usize) -> Option<Sales> {
@@ -124,7 +124,7 @@ async fn whoever_sends_what_files_owe_may_be_killed_at_every_call() {
     let Some(sales) = with_later_dataset(FILES).await else {
         return;
     };
-    let page = u64::from(DATASET_PAGE);
+    let page = u64::from(OUTBOX_PAGE);
     // One listing, a call a message, one to forget them, one to send itself on.
     for call in [0, 1, 2, page / 2, page, page + 1, page + 2] {
         for fault in [Fault::Before, Fault::After] {
@@ -160,7 +160,7 @@ async fn a_message_sends_no_more_than_a_page() {
     send_dataset(sales.road.sender(), &later(), 0).await.unwrap();
     let message = sales.road.queues.take(0).unwrap();
     sales.road.deliver(&message).await;
-    assert_eq!(owed(&sales).len(), DATASET_PAGE as usize);
+    assert_eq!(owed(&sales).len(), OUTBOX_PAGE as usize);
     // The rest is one message away.
     assert_eq!(deliver_status(&sales).await, 1);
     assert_eq!(owed(&sales).len(), FILES);

@@ -26,6 +26,7 @@ mod long_keys;
 mod lookups;
 mod moves;
 mod multipart;
+mod pipeline_runs;
 mod pipelines;
 mod poison;
 mod ready_rows;

@@ -14,7 +14,7 @@ use millrace_tests::{Fault, Order, Random, specs};
 use serde_json::{Value, json};
 
 use super::reconciled::findings;
-use super::{BY_REGION, BY_SHOP, SALES, SHOPS, Sales, drive_all};
+use super::{BY_REGION, BY_SHOP, SHOPS, Sales, drive_all};
 
 pub(super) const NIGHTLY: &str = "nightly";
 
@@ -35,7 +35,7 @@ impl Sales {
         begun.unwrap()
     }
 
-    async fn run(&self) -> RunId {
+    pub(super) async fn run(&self) -> RunId {
         match self.begin_run(None).await {
             BeginPipelineRun::Created { run_id } => run_id,
             other => panic!("{other:?}"),
@@ -47,7 +47,7 @@ impl Sales {
         self.store.list_pipeline_runs(&name, None, 10).await.unwrap()
     }
 
-    async fn run_record(&self, run_id: RunId) -> PipelineRunRecord {
+    pub(super) async fn run_record(&self, run_id: RunId) -> PipelineRunRecord {
         let name = Name::parse(NIGHTLY).unwrap();
         let run = self.store.load_pipeline_run(&name, run_id).await.unwrap();
         run.unwrap()
@@ -71,9 +71,9 @@ impl Sales {
     }
 }
 
-const ROWS: &str = "2023-01-08,a,5,1,2\n2023-01-09,b,6,3,4\n";
+pub(super) const ROWS: &str = "2023-01-08,a,5,1,2\n2023-01-09,b,6,3,4\n";
 
-fn counts(found: u64, held: u64, applied: u64, waiting: u64) -> RunCounts {
+pub(super) fn counts(found: u64, held: u64, applied: u64, waiting: u64) -> RunCounts {
     RunCounts {
         found,
         held,
@@ -311,66 +311,4 @@ async fn a_dimension_is_held_and_loaded_by_a_run() {
     sales.road.settle().await;
     assert_eq!(sales.lines("select shop from ingestion.shops").await, ["a"]);
     assert_eq!(sales.status(record.file).await, "Ready_to_archive");
-}
-
-#[tokio::test]
-async fn a_run_drives_on_what_its_queues_have_lost() {
-    let Some(sales) = Sales::new().await else { return };
-    sales
-        .create_pipeline(&pipeline(NIGHTLY, BY_SHOP, "on_arrival"))
-        .await;
-    let file = sales.send("a.csv", Mode::New, ROWS).await;
-    // Seen, and not validated.
-    sales.store.mark_received(file, 10, 1024).await.unwrap();
-    sales.road.queues.purge();
-    let run_id = sales.run().await;
-    let steps = sales.store.list_run_steps(run_id, None, 10).await.unwrap();
-    assert_eq!(
-        (steps.len(), steps[0].target.as_str(), steps[0].state.as_str()),
-        (1, "", "waiting")
-    );
-    sales.road.settle().await;
-    assert_eq!(sales.status(file).await, "Ready_to_archive");
-    let over = sales.run_record(run_id).await.counts;
-    assert_eq!((over.found, over.validated, over.waiting), (1, 1, 0));
-}
-
-#[tokio::test]
-async fn a_key_and_a_trigger_begin_one_run() {
-    let Some(sales) = Sales::new().await else { return };
-    assert_eq!(sales.begin_run(None).await, BeginPipelineRun::NoPipeline);
-    sales
-        .create_pipeline(&pipeline(NIGHTLY, BY_SHOP, "on_request"))
-        .await;
-    let first = sales.begin_run(Some(("k", "h"))).await;
-    let BeginPipelineRun::Created { run_id } = first else {
-        panic!("{first:?}")
-    };
-    let again = sales.begin_run(Some(("k", "h"))).await;
-    assert_eq!(again, BeginPipelineRun::Replayed { run_id });
-    assert_eq!(
-        sales.begin_run(Some(("k", "x"))).await,
-        BeginPipelineRun::KeyReused
-    );
-    let owner = sales.database.owner_store();
-    owner
-        .retire_spec(SpecKind::Pipeline, NIGHTLY, "tests")
-        .await
-        .unwrap();
-    assert_eq!(sales.begin_run(None).await, BeginPipelineRun::Retired);
-    assert_eq!(sales.runs().await.len(), 1);
-    // A dataset's pipelines stand in its way.
-    owner.restore_spec(SpecKind::Pipeline, NIGHTLY).await.unwrap();
-    let RetireSpec::Needed { dependants } = owner
-        .retire_spec(SpecKind::Dataset, BY_SHOP, "tests")
-        .await
-        .unwrap()
-    else {
-        panic!("it is needed");
-    };
-    assert_eq!(
-        (dependants[0].kind, dependants[0].name.as_str()),
-        (SpecKind::Pipeline, NIGHTLY)
-    );
-    assert_eq!(SALES.1, "sales");
 }

@@ -1,7 +1,7 @@
 //! A dataset that is retired stays as it is, whatever becomes of its files, and has all of it once it is restored.
 
 use millrace_app::create::SpecPorts;
-use millrace_app::life::restore_spec;
+use millrace_app::life::{restore_spec, retire_spec};
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::name::Name;
@@ -112,6 +112,38 @@ async fn it_is_frozen_while_retired_and_catches_up_exactly() {
         calm.road.settle().await;
         assert_eq!(found, calm.cells_of_shops().await, "seed {seed}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_a_name_that_is_none() {
+    let Some(sales) = Sales::new().await else { return };
+    let owner = sales.database.owner_store();
+    let ports = SpecPorts {
+        store: &sales.store,
+        owner_store: &owner,
+        sender: sales.road.sender(),
+        reminder_delay_seconds: 60,
+    };
+    let name = Name::parse("nothing").unwrap();
+    for kind in [SpecKind::Dataset, SpecKind::Pipeline, SpecKind::Schedule] {
+        let restored = restore_spec(ports, (kind, &name)).await;
+        assert_eq!(restored.unwrap(), RestoreSpec::NoSpec);
+        let retired = retire_spec(ports, (kind, &name), "tests").await;
+        assert_eq!(retired.unwrap(), RetireSpec::NoSpec);
+    }
+    assert!(sales.road.queues.all().is_empty());
+    // One that is there is reminded of before the change, and told of behind it.
+    let by_shop = Name::parse(BY_SHOP).unwrap();
+    let restored = restore_spec(ports, (SpecKind::Dataset, &by_shop)).await;
+    assert_eq!(restored.unwrap(), RestoreSpec::Restored);
+    let told: Vec<u16> = sales
+        .road
+        .queues
+        .all()
+        .iter()
+        .map(|sent| sent.delay_seconds)
+        .collect();
+    assert_eq!(told, [60, 0]);
 }
 
 #[tokio::test]

@@ -12,8 +12,10 @@ mod documents;
 mod kpi_list;
 mod life;
 mod limits;
+mod many_files;
 mod outbox;
 mod pages;
+mod pipelines;
 mod ratio;
 mod reading;
 mod retired;
@@ -115,6 +117,15 @@ impl Bench {
             )
             .await;
         rows.into_iter().flatten().flatten().collect()
+    }
+
+    /// Waits until somebody waits for another one's lock.
+    async fn until_somebody_waits(&self) {
+        let waiting = "select count(*) from pg_stat_activity \
+             where datname = current_database() and wait_event_type = 'Lock'";
+        while self.database.value(waiting).await.as_deref() == Some("0") {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn count(&self, what: &str) -> String {

@@ -231,15 +231,6 @@ async fn a_source_is_retired_once_its_runs_are_over_and_begins_none_after() {
     assert_eq!(bench.count("operations.run").await, "1");
 }
 
-/// Waits until somebody waits for an advisory lock.
-async fn until_blocked(bench: &Bench) {
-    let blocked = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
-         and database = (select oid from pg_database where datname = current_database())";
-    while bench.database.value(blocked).await.as_deref() == Some("0") {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn retiring_waits_for_whoever_begins_to_need_the_spec() {
     let Some(bench) = Bench::new().await else { return };
@@ -252,7 +243,7 @@ async fn retiring_waits_for_whoever_begins_to_need_the_spec() {
         .unwrap();
     retire(&bench, DATASET_SPEC).await;
     let finish = async {
-        until_blocked(&bench).await;
+        bench.until_somebody_waits().await;
         sql.commit(&transaction).await.unwrap();
     };
     let (outcome, ()) = tokio::join!(retire(&bench, VISITS), finish);
@@ -280,7 +271,7 @@ async fn whoever_begins_to_need_a_spec_waits_for_its_retirement_and_is_refused()
         };
         assert_eq!(retired, expected);
         let finish = async {
-            until_blocked(&bench).await;
+            bench.until_somebody_waits().await;
             match is_kept {
                 true => sql.commit(&transaction).await.unwrap(),
                 false => sql.rollback(&transaction).await.unwrap(),
@@ -321,7 +312,7 @@ async fn coming_back_waits_for_a_retirement_below() {
         .await
         .unwrap();
     let finish = async {
-        until_blocked(&bench).await;
+        bench.until_somebody_waits().await;
         sql.commit(&transaction).await.unwrap();
     };
     let (outcome, ()) = tokio::join!(restore(&bench, DATASET_SPEC), finish);

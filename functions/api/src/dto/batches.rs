@@ -1,89 +1,107 @@
 //! Batches of rows on the wire.
 
+use std::fmt::Formatter;
+
 use millrace_app::row_errors::RejectedRow;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::{FileStatus, Mode};
 use millrace_core::row_error::RowCounts;
 use millrace_core::{FileId, Name};
 use millrace_store::files::RegisteredVersion;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::dto::files::RejectedRowItem;
 
-/// Rows of an event.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EventBatch<'a> {
-    /// The name of the spec.
-    #[schema(example = "event_students_attendance")]
-    pub event_name: String,
-    /// The rows: objects whose members are the spec's fields; what is null or absent is empty. At most 10,000.
-    #[serde(borrow)]
-    #[schema(value_type = Vec<Object>)]
-    pub event: Vec<&'a RawValue>,
-    /// Your name for the batch, under which it can be replaced; one of ours when absent.
-    #[schema(example = "attendance-2023-01-08.json")]
-    pub file_name: Option<String>,
-    /// `new` (also when absent), or `replace`.
-    #[schema(example = "new")]
-    pub mode: Option<String>,
-    /// The file to replace, when known by id rather than by name.
-    pub file_id: Option<String>,
-    /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the batch. As the spec says when
-    /// absent.
-    #[schema(example = "partial")]
-    pub on_error: Option<String>,
+/// A kind's batch: the name of its spec and its rows, under names of the kind's own, and what all kinds have.
+macro_rules! batch {
+    ($(#[$of:meta])* $Batch:ident, $kind:ident, $name:ident = $spec:tt, $file_name:tt, $(#[$rows_meta:meta])* $rows:ident: $Rows:ty,
+        $texts:expr) => {
+        $(#[$of])*
+        #[derive(Debug, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $Batch<'a> {
+            /// The name of the spec.
+            #[schema(example = $spec)]
+            pub $name: String,
+            $(#[$rows_meta])*
+            #[serde(borrow)]
+            pub $rows: $Rows,
+            /// Your name for the batch, under which it can be replaced; one of ours when absent.
+            #[schema(example = $file_name)]
+            pub file_name: Option<String>,
+            /// `new` (also when absent), or `replace`.
+            #[schema(example = "new")]
+            pub mode: Option<String>,
+            /// The file to replace, when known by id rather than by name.
+            pub file_id: Option<String>,
+            /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the batch. As the spec says when
+            /// absent.
+            #[schema(example = "partial")]
+            pub on_error: Option<String>,
+        }
+
+        impl<'a> From<$Batch<'a>> for Batch<'a> {
+            fn from(batch: $Batch<'a>) -> Self {
+                let rows: Vec<&'a RawValue> = $texts(batch.$rows);
+                Self {
+                    kind: SpecKind::$kind,
+                    name: batch.$name,
+                    rows: rows.into_iter().map(RawValue::get).collect(),
+                    file_name: batch.file_name,
+                    mode: batch.mode,
+                    file_id: batch.file_id,
+                    on_error: batch.on_error,
+                }
+            }
+        }
+    };
 }
 
-/// Rows of a dimension.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DimensionBatch<'a> {
-    /// The name of the spec.
-    #[schema(example = "dimension_school")]
-    pub dimension_name: String,
+batch! {
+    /// Rows of an event.
+    EventBatch, Event, event_name = "event_students_attendance", "attendance-2023-01-08.json",
     /// The rows: objects whose members are the spec's fields; what is null or absent is empty. At most 10,000.
-    #[serde(borrow)]
     #[schema(value_type = Vec<Object>)]
-    pub dimension: Vec<&'a RawValue>,
-    /// Your name for the batch, under which it can be replaced; one of ours when absent.
-    #[schema(example = "schools.json")]
-    pub file_name: Option<String>,
-    /// `new` (also when absent), or `replace`.
-    #[schema(example = "new")]
-    pub mode: Option<String>,
-    /// The file to replace, when known by id rather than by name.
-    pub file_id: Option<String>,
-    /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the batch. As the spec says when
-    /// absent.
-    #[schema(example = "partial")]
-    pub on_error: Option<String>,
+    event: Vec<&'a RawValue>, |rows| rows
 }
 
-/// Rows of a dataset that come ready.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DatasetBatch<'a> {
-    /// The name of the spec.
-    #[schema(example = "reviews_by_block")]
-    pub dataset_name: String,
+batch! {
+    /// Rows of a dimension.
+    DimensionBatch, Dimension, dimension_name = "dimension_school", "schools.json",
+    /// The rows: objects whose members are the spec's fields; what is null or absent is empty. At most 10,000.
+    #[schema(value_type = Vec<Object>)]
+    dimension: Vec<&'a RawValue>, |rows| rows
+}
+
+batch! {
+    /// Rows of a dataset that come ready.
+    DatasetBatch, Dataset, dataset_name = "reviews_by_block", "reviews-2023-01.json",
     /// The rows.
-    #[serde(borrow)]
-    pub dataset: DatasetItems<'a>,
-    /// Your name for the batch, under which it can be replaced; one of ours when absent.
-    #[schema(example = "reviews-2023-01.json")]
-    pub file_name: Option<String>,
-    /// `new` (also when absent), or `replace`.
-    #[schema(example = "new")]
-    pub mode: Option<String>,
-    /// The file to replace, when known by id rather than by name.
-    pub file_id: Option<String>,
-    /// `partial`: the rows that are kept count; `reject_all`: one rejected row refuses the batch. As the spec says when
-    /// absent.
-    #[schema(example = "partial")]
-    pub on_error: Option<String>,
+    #[serde(deserialize_with = "object")]
+    dataset: DatasetItems<'a>, |dataset: DatasetItems<'a>| dataset.items
+}
+
+/// The rows of a dataset's batch: an object, for which serde would take an array of its members too.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatasetItems<'de>, D::Error> {
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = DatasetItems<'de>;
+
+        fn expecting(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object with items")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<DatasetItems<'de>, A::Error> {
+            DatasetItems::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Object)
 }
 
 /// The rows of a dataset's batch.
@@ -113,52 +131,6 @@ pub struct Batch<'a> {
     pub file_id: Option<String>,
     /// What a rejected row does to the rest.
     pub on_error: Option<String>,
-}
-
-fn texts(rows: Vec<&RawValue>) -> Vec<&str> {
-    rows.into_iter().map(RawValue::get).collect()
-}
-
-impl<'a> From<EventBatch<'a>> for Batch<'a> {
-    fn from(batch: EventBatch<'a>) -> Self {
-        Self {
-            kind: SpecKind::Event,
-            name: batch.event_name,
-            rows: texts(batch.event),
-            file_name: batch.file_name,
-            mode: batch.mode,
-            file_id: batch.file_id,
-            on_error: batch.on_error,
-        }
-    }
-}
-
-impl<'a> From<DimensionBatch<'a>> for Batch<'a> {
-    fn from(batch: DimensionBatch<'a>) -> Self {
-        Self {
-            kind: SpecKind::Dimension,
-            name: batch.dimension_name,
-            rows: texts(batch.dimension),
-            file_name: batch.file_name,
-            mode: batch.mode,
-            file_id: batch.file_id,
-            on_error: batch.on_error,
-        }
-    }
-}
-
-impl<'a> From<DatasetBatch<'a>> for Batch<'a> {
-    fn from(batch: DatasetBatch<'a>) -> Self {
-        Self {
-            kind: SpecKind::Dataset,
-            name: batch.dataset_name,
-            rows: texts(batch.dataset.items),
-            file_name: batch.file_name,
-            mode: batch.mode,
-            file_id: batch.file_id,
-            on_error: batch.on_error,
-        }
-    }
 }
 
 /// A batch that is on its way.

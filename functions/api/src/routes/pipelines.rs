@@ -6,21 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use millrace_app::pipelines::begin_pipeline_run;
-use millrace_app::sources::RunPorts;
 use millrace_core::Name;
 use millrace_core::definition::SpecKind;
 use millrace_store::pipelines::BeginPipelineRun;
-use sha2::{Digest as _, Sha256};
 
 use crate::auth::Caller;
 use crate::deps::Deps;
 use crate::dto::pipelines::{PipelineRunAccepted, PipelineRunDetail, PipelineRunPage, RunAsked};
 use crate::dto::specs::PageQuery;
-use crate::extract::multipart::hex;
 use crate::extract::{IdempotencyKey, JsonBody, NameInPath, Query, RunIdInPath};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
 use crate::routes::sources::{cursor, next};
+use crate::routes::uploads::request_hash;
 
 /// A run or a step of one is half a kilobyte or more, so a page is short.
 const MAX_LINES: u32 = 1_000;
@@ -41,18 +39,9 @@ pub(crate) async fn run(
         let message = error.to_string();
         Problem::invalid("invalid_body", message.clone()).at("/pipeline_name", "bad_name", message)
     })?;
-    let hash = Sha256::new()
-        .chain_update("run_pipeline")
-        .chain_update([0])
-        .chain_update(name.as_str());
-    let ports = RunPorts {
-        store: &deps.store,
-        sender: deps.sender.as_ref(),
-        reminder_delay_seconds: deps.reminder_delay_seconds,
-    };
-    let (surroundings, request) = (deps.surroundings.as_ref(), hex(&hash.finalize()));
-    let begun =
-        begin_pipeline_run(&ports, surroundings, &name, &caller.client_id, key.with(&request)).await?;
+    let hash = request_hash("run_pipeline", name.as_str().as_bytes());
+    let (ports, surroundings) = (deps.run_ports(), deps.surroundings.as_ref());
+    let begun = begin_pipeline_run(&ports, surroundings, &name, &caller.client_id, key.with(&hash)).await?;
     let run_id = match begun {
         BeginPipelineRun::Created { run_id } | BeginPipelineRun::Replayed { run_id } => run_id,
         BeginPipelineRun::NoPipeline => return Err(no_pipeline(&name)),

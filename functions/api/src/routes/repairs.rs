@@ -15,6 +15,7 @@ use millrace_app::upload::{put_upload, sign_upload};
 use millrace_core::FileId;
 use millrace_core::facts::{FileStatus, Mode};
 use millrace_core::file_name::attachment;
+use millrace_core::ids::Version;
 use millrace_core::principal::Principal;
 use millrace_store::files::RegisteredVersion;
 use millrace_store::repairs::BeginRepair;
@@ -103,14 +104,9 @@ pub(crate) async fn send(
     if let Some(name) = form.texts.keys().next() {
         return Err(bad_member(name, "is not a member of this form"));
     }
-    let said = format!("{file_id} {:?} {}", query.version, form.sha256());
-    let hash = request_hash("send_repaired_file", said.as_bytes());
-    let asked = Asked {
-        file_id,
-        mode: Mode::Repair,
-        query,
-    };
-    let version = begin(&deps, &caller, asked, key.with(&hash)).await?;
+    let sha256 = form.sha256();
+    let asked = Asked::of("send_repaired_file", Mode::Repair, file_id, query).with(&sha256);
+    let version = asked.begin(&deps, &caller, &key).await?;
     put_upload(deps.landing.as_ref(), &version, form.bytes.to_vec()).await?;
     Ok(accepted(version.file, version.mode, FileStatus::UploadInProgress))
 }
@@ -140,16 +136,8 @@ pub(crate) async fn open(
     FileIdInPath(file_id): FileIdInPath,
     Query(query): Query<VersionQuery>,
 ) -> Answer<(StatusCode, Json<UploadOpened>)> {
-    let hash = request_hash(
-        "open_repair_upload",
-        format!("{file_id} {:?}", query.version).as_bytes(),
-    );
-    let asked = Asked {
-        file_id,
-        mode: Mode::Repair,
-        query,
-    };
-    let version = begin(&deps, &caller, asked, key.with(&hash)).await?;
+    let asked = Asked::of("open_repair_upload", Mode::Repair, file_id, query);
+    let version = asked.begin(&deps, &caller, &key).await?;
     let signed = sign_upload(deps.signer.as_ref(), &version).await?;
     Ok((StatusCode::CREATED, Json(UploadOpened::new(&version, signed))))
 }
@@ -170,13 +158,8 @@ pub(crate) async fn replay(
     FileIdInPath(file_id): FileIdInPath,
     Query(query): Query<VersionQuery>,
 ) -> Answer<(StatusCode, Json<FileAccepted>)> {
-    let hash = request_hash("replay_file", format!("{file_id} {:?}", query.version).as_bytes());
-    let asked = Asked {
-        file_id,
-        mode: Mode::Replay,
-        query,
-    };
-    let version = begin(&deps, &caller, asked, key.with(&hash)).await?;
+    let asked = Asked::of("replay_file", Mode::Replay, file_id, query);
+    let version = asked.begin(&deps, &caller, &key).await?;
     Ok(accepted(version.file, version.mode, FileStatus::Uploaded))
 }
 
@@ -184,30 +167,47 @@ pub(crate) async fn replay(
 struct Asked {
     file_id: FileId,
     mode: Mode,
-    query: VersionQuery,
+    base: Option<Version>,
+    operation: &'static str,
+    /// What the request's hash is made of.
+    said: String,
 }
 
-async fn begin(
-    deps: &Deps,
-    caller: &Principal,
-    asked: Asked,
-    idempotency: Option<(&str, &str)>,
-) -> Answer<RegisteredVersion> {
-    let request = RepairRequest {
-        file_id: asked.file_id,
-        mode: asked.mode,
-        base: asked.query.version,
-        client_id: &caller.client_id,
-        idempotency,
-    };
-    let begun = begin_repair(
-        &deps.store,
-        deps.sender.as_ref(),
-        request,
-        deps.reminder_delay_seconds,
-    );
+impl Asked {
+    fn of(operation: &'static str, mode: Mode, file_id: FileId, query: VersionQuery) -> Self {
+        Self {
+            file_id,
+            mode,
+            base: query.version,
+            operation,
+            said: format!("{file_id} {:?}", query.version),
+        }
+    }
+
+    /// With the hash of the bytes that came along.
+    fn with(mut self, sha256: &str) -> Self {
+        self.said = format!("{} {sha256}", self.said);
+        self
+    }
+
+    /// Registers the version.
+    async fn begin(self, deps: &Deps, caller: &Principal, key: &IdempotencyKey) -> Answer<RegisteredVersion> {
+        let hash = request_hash(self.operation, self.said.as_bytes());
+        let request = RepairRequest {
+            file_id: self.file_id,
+            mode: self.mode,
+            base: self.base,
+            client_id: &caller.client_id,
+            idempotency: key.with(&hash),
+        };
+        let delay_seconds = deps.reminder_delay_seconds;
+        registered(begin_repair(&deps.store, deps.sender.as_ref(), request, delay_seconds).await?)
+    }
+}
+
+fn registered(begun: BeginRepair) -> Answer<RegisteredVersion> {
     let conflict = |code, detail: String| Err(Problem::conflict(code, detail));
-    match begun.await? {
+    match begun {
         BeginRepair::Created(version) | BeginRepair::Replayed(version) => Ok(version),
         BeginRepair::UnderWay(file) => Err(Problem::conflict(
             "file_under_way",

@@ -5,22 +5,21 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use millrace_app::sources::{RunPorts, begin_run, drive_runs};
+use millrace_app::sources::{begin_run, drive_runs};
 use millrace_core::definition::SpecKind;
 use millrace_core::{Name, RunId};
 use millrace_store::sources::BeginRun;
-use sha2::{Digest as _, Sha256};
 
 use crate::auth::Caller;
 use crate::deps::Deps;
 use crate::dto::drive::DriveQuery;
 use crate::dto::sources::{RunAccepted, RunDetail, RunItem, RunPage, RunsDriven, SourceFilePage};
 use crate::dto::specs::PageQuery;
-use crate::extract::multipart::hex;
 use crate::extract::query::bad_member;
 use crate::extract::{IdempotencyKey, NameInPath, Query, RunIdInPath};
 use crate::problem::{Answer, Problem};
 use crate::routes::fitting::PageSize;
+use crate::routes::uploads::request_hash;
 
 /// A run's line or a listed file is half a kilobyte or more, so a page is short.
 const MAX_LINES: u32 = 1_000;
@@ -36,23 +35,11 @@ pub(crate) async fn run(
     key: IdempotencyKey,
     NameInPath(name): NameInPath,
 ) -> Answer<(StatusCode, Json<RunAccepted>)> {
-    let hash = Sha256::new()
-        .chain_update("run_source")
-        .chain_update([0])
-        .chain_update(name.as_str());
-    let (ports, request) = (run_ports(&deps), hex(&hash.finalize()));
+    let hash = request_hash("run_source", name.as_str().as_bytes());
     let (surroundings, client_id) = (deps.surroundings.as_ref(), caller.client_id.as_str());
-    let begun = begin_run(&ports, surroundings, &name, client_id, key.with(&request)).await?;
+    let begun = begin_run(&deps.run_ports(), surroundings, &name, client_id, key.with(&hash)).await?;
     let run_id = begun_run(&begun, &name)?;
     Ok((StatusCode::ACCEPTED, Json(RunAccepted { run_id, source: name })))
-}
-
-fn run_ports(deps: &Deps) -> RunPorts<'_> {
-    RunPorts {
-        store: &deps.store,
-        sender: deps.sender.as_ref(),
-        reminder_delay_seconds: deps.reminder_delay_seconds,
-    }
 }
 
 fn begun_run(begun: &BeginRun, name: &Name) -> Answer<RunId> {
@@ -166,7 +153,7 @@ pub(crate) async fn drive_open(
     State(deps): State<Arc<Deps>>,
     Query(query): Query<DriveQuery>,
 ) -> Answer<(StatusCode, Json<RunsDriven>)> {
-    let (runs, next) = drive_runs(&run_ports(&deps), query.cursor).await?;
+    let (runs, next) = drive_runs(&deps.run_ports(), query.cursor).await?;
     let next = next.map(|sequence| sequence.to_string());
     Ok((StatusCode::ACCEPTED, Json(RunsDriven { runs, next })))
 }

@@ -139,7 +139,7 @@ pub(crate) async fn compare_body(
     let (kind, name) = (definition.kind(), definition.name());
     let missing = || Problem::not_found(format!("there is no {} {name}", kind.as_str()));
     let compared = compared.ok_or_else(missing)?;
-    Ok(Json(SpecComparison::new(kind, name, compared)))
+    Ok(Json(SpecComparison::new(kind, name.as_str(), compared)))
 }
 
 /// Makes a further version of a spec, where it adds to what is there.

@@ -73,7 +73,7 @@ pub(crate) async fn validate(
     body: JsonBody<Value>,
 ) -> Answer<Json<SpecValid>> {
     let definition = compile_spec(&deps.store, kind, &body.value).await?;
-    let stored = deps.store.load_spec(kind, definition.name()).await?;
+    let stored = deps.store.load_spec(kind, definition.name().as_str()).await?;
     let now_ms = deps.surroundings.now_ms();
     Ok(Json(SpecValid::new(
         &definition,

@@ -139,12 +139,20 @@ async fn a_datasets_ready_rows_are_taken_likewise() {
             vec![("/dataset/items", "empty")]
         )
     );
-    let flat = json!({"dataset_name": "reviews", "dataset": [{"school": "a"}]});
-    let flat = plain().post("/ingestion/dataset", &flat).await;
-    assert_eq!(
-        (flat.status, flat.code()),
-        (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body")
-    );
+    for flat in [json!([{"school": "a"}]), json!([[{"school": "a"}]]), json!("a")] {
+        let flat = json!({"dataset_name": "reviews", "dataset": flat});
+        let flat = plain().post("/ingestion/dataset", &flat).await;
+        assert_eq!(
+            (flat.status, flat.code()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body")
+        );
+        assert_eq!(flat.errors(), [("/dataset", "invalid_member")]);
+        assert!(
+            flat.body.to_string().contains("an object with items"),
+            "{}",
+            flat.body
+        );
+    }
     let unknown = json!({"dataset_name": "nothing", "dataset": {"items": [{}]}});
     let unknown = plain().post("/ingestion/dataset", &unknown).await;
     assert_eq!(

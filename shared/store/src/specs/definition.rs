@@ -1,5 +1,6 @@
 //! What a spec was compiled to.
 
+use millrace_core::Name;
 use millrace_core::definition::{DatasetDefinition, DimensionDefinition, EventDefinition, SpecKind};
 use millrace_core::pipeline::{PipelineDefinition, ScheduleDefinition, ScheduleTarget};
 use millrace_core::source::SourceDefinition;
@@ -80,15 +81,15 @@ impl Definition {
 
     /// The spec's name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Name {
         match self {
-            Self::Dataset(definition) => definition.name.as_str(),
-            Self::Dimension(definition) => definition.name.as_str(),
-            Self::Event(definition) => definition.name.as_str(),
-            Self::Source(definition) => definition.name.as_str(),
-            Self::Transformer(definition) => definition.name.as_str(),
-            Self::Pipeline(definition) => definition.name.as_str(),
-            Self::Schedule(definition) => definition.name.as_str(),
+            Self::Dataset(definition) => &definition.name,
+            Self::Dimension(definition) => &definition.name,
+            Self::Event(definition) => &definition.name,
+            Self::Source(definition) => &definition.name,
+            Self::Transformer(definition) => &definition.name,
+            Self::Pipeline(definition) => &definition.name,
+            Self::Schedule(definition) => &definition.name,
         }
     }
 }

@@ -119,7 +119,7 @@ impl Store {
         let text = serde_json::to_string(to.definition).map_err(crate::unreadable)?;
         let bound = statement
             .bind("kind", to.definition.kind().as_str())
-            .bind("name", to.definition.name())
+            .bind("name", to.definition.name().as_str())
             .bind("version", replaces)
             .bind("body", to.body.to_string())
             .bind("definition", text)

@@ -1,5 +1,6 @@
 //! What is computed from ready rows, and later versions of their specs.
 
+use millrace_app::compile::{CompileError, compile_spec};
 use millrace_app::figures::read_figures;
 use millrace_app::life::Migration;
 use millrace_core::definition::SpecKind;
@@ -9,9 +10,38 @@ use millrace_store::documents::DocumentQuery;
 use millrace_store::files::BeginVersion;
 use millrace_store::specs::RetireSpec;
 use millrace_tests::specs;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{FIELDS, REVIEWS, Reviews, all};
+
+/// Nobody could hold their files: they are taken in when they come.
+#[tokio::test]
+async fn pipelines_refuse_what_has_ready_rows_alone() {
+    let Some(reviews) = Reviews::new(&[]).await else {
+        return;
+    };
+    specs::create(&reviews.database.owner_store(), &meetings()).await;
+    for runs in ["on_arrival", "on_request"] {
+        for dataset in ["reviews", "meetings"] {
+            let body = json!({"ingestion_type": "pipeline", "pipeline_name": "p", "pipeline_type": "ingest_to_db",
+                "runs": runs, "pipeline": [{"dataset_name": dataset}]});
+            let refused = compile_spec(&reviews.store, SpecKind::Pipeline, &body).await;
+            let CompileError::Spec(errors) = refused.unwrap_err() else {
+                panic!("{dataset} is refused for what it is");
+            };
+            let errors = errors.into_errors();
+            let found: Vec<_> = errors
+                .iter()
+                .map(|error| (error.pointer.as_str(), error.code.as_str()))
+                .collect();
+            assert_eq!(
+                found,
+                [("/pipeline/0/dataset_name", "ready_rows")],
+                "{dataset} {runs}"
+            );
+        }
+    }
+}
 
 /// The number of meetings held by cluster, computed from the ready rows.
 fn meetings() -> Value {
@@ -24,8 +54,7 @@ fn meetings() -> Value {
     });
     body.as_object_mut().unwrap().shift_remove("event_name");
     let columns = "/input/properties/dataset/properties/aggregate/properties/columns/items/properties";
-    body.pointer_mut(columns).unwrap()["table"] =
-        serde_json::json!({"type": "string", "pattern": "ingestion.reviews"});
+    body.pointer_mut(columns).unwrap()["table"] = json!({"type": "string", "pattern": "ingestion.reviews"});
     body
 }
 

@@ -82,8 +82,8 @@ async fn a_back_fill_that_finds_no_files_is_found() {
 async fn files_that_a_restored_dataset_does_not_give_back_are_found() {
     let deleted = (
         "ingestion.contribute_existing_files",
-        "v_file.mode = 'delete' and not exists",
-        "v_file.mode = 'delete' and exists",
+        "taken.file_id is not null",
+        "taken.file_id is null",
     );
     hunt(&Mutant::Pieces(vec![deleted])).await;
 }

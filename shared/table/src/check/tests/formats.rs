@@ -183,17 +183,14 @@ fn members_of_an_archive_are_one_file_whose_records_are_numbered_through() {
         let mut check = FileCheck::new(format, &first, first.start(), limits).unwrap();
         for (name, text) in members {
             let header = header(text.as_bytes());
-            check
-                .begin_member(format, &header, header.start().line, name)
-                .unwrap();
+            let line = header.start().line;
+            check.begin_member(format, &header, line, name).unwrap();
             let body = &text.as_bytes()[usize::try_from(header.bytes_used).unwrap()..];
             body.chunks(piece).for_each(|piece| check.push(piece).unwrap());
         }
         let summary = check.finish().unwrap();
-        assert_eq!(
-            (summary.counts.kept, summary.counts.rejected, summary.last_record),
-            (3, 2, 5)
-        );
+        let seen = (summary.counts.kept, summary.counts.rejected, summary.last_record);
+        assert_eq!(seen, (3, 2, 5));
         let part = check.take_part_bytes();
         let mut reader = PartReader::new(&part[..]).unwrap();
         let mut kept = Vec::new();
