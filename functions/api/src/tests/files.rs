@@ -96,6 +96,7 @@ async fn a_page_is_as_long_as_the_document_says() {
         };
         let most = limit["schema"]["maximum"].as_u64().unwrap();
         let path = path.replace("{file_id}", FILE).replace("{run_id}", FILE);
+        let path = path.replace("{version}", "1");
         let path = path.replace("{kind}", "event").replace("{name}", "d");
         for (limit, is_taken) in [(most, true), (most + 1, false)] {
             let needed = parameters

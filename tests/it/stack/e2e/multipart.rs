@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use millrace_tests::Random;
-use millrace_tests::stack::{Api, AttendanceSpecs, Model, Row, Stack, csv, random_rows};
+use millrace_tests::stack::{Api, AttendanceSpecs, Model, Row, Stack, csv, random_rows, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -62,7 +62,8 @@ async fn a_client_that_dies_between_parts_is_followed_by_one_that_goes_on() {
     specs.send_schools(&api, 8).await;
     let rows = random_rows(&mut Random::new(61), 20_000);
     let content = large(&rows);
-    let key = [("idempotency-key", "parts of one file")];
+    let once = unique("parts");
+    let key = [("idempotency-key", once.as_str())];
     let order = order(&specs, "large.csv", &content);
     let opened = api.post_with("/ingestion/multipart-uploads", &order, &key).await;
     let again = api.post_with("/ingestion/multipart-uploads", &order, &key).await;
