@@ -15,7 +15,7 @@ create index outbox_by_dataset on operations.outbox ((body ->> 'dataset'), outbo
 -- The message that has a contribution made: of rows that come ready, or to cells. A plain expression, which the planner
 -- puts in the place of a call for each file.
 create function ingestion.message_of(p_file_id uuid, p_version integer, p_target text, p_has_rows boolean) returns jsonb
-language sql immutable as $$
+language sql stable as $$
     select jsonb_build_object('v', 1, 'file_id', p_file_id, 'version', p_version) || case
         when p_has_rows then jsonb_build_object('kind', 'load_dimension')
         else jsonb_build_object('kind', 'aggregate', 'dataset', p_target) end;
@@ -70,6 +70,9 @@ $$;
 
 -- When a run last told of a contribution; null where none did.
 alter table ingestion.contribution add column told_at timestamptz;
+-- The same of what a run found; a file on its way has no contribution.
+alter table operations.pipeline_run_step add column told_at timestamptz;
+create index "step told" on operations.pipeline_run_step (file_id, version, told_at) where told_at is not null;
 
 -- As before, with a look at each target in the place of one at each file.
 create or replace function ingestion.settle_pipeline(p_name text) returns void language plpgsql as $$
@@ -87,6 +90,8 @@ begin
     select p_name, t ->> 'kind', t ->> 'name', t ->> 'fed_by', s.definition ->> 'runs' = 'on_request'
     from jsonb_array_elements(v_targets) t,
         (select definition from spec.spec where kind = 'pipeline' and name = p_name order by version desc limit 1) s;
+    -- In one order, as whoever takes stock for a run.
+    perform from ingestion.contribution where is_held order by contribution_id for update;
     with held as materialized (
         select distinct target_kind, target from ingestion.contribution where is_held),
     free as materialized (
@@ -129,16 +134,18 @@ begin
         join ingestion.file_tracker t on t.file_id = c.file_id and t.version = c.version
         where c.state = 'pending'),
     coming as (
-        select t.file_id, t.version, t.sequence, t.received_at < v_told_before as is_silent
+        select t.file_id, t.version, t.sequence, t.received_at < v_told_before and not exists (
+            select from operations.pipeline_run_step s
+            where s.file_id = t.file_id and s.version = t.version and s.told_at >= v_told_before) as is_silent
         from ingestion.file_tracker t
         join feed f on f.kind = t.ingestion_type and f.fed_by = t.ingestion_name
         where t.validated_at is null and t.error is null and t.received_at is not null),
     noted as (
-        insert into operations.pipeline_run_step (run_id, file_id, version, target, contribution_id, was_held)
-        select p_run_id, file_id, version, target, contribution_id, is_held from (
-            select file_id, version, target, contribution_id, is_held, sequence from open
+        insert into operations.pipeline_run_step (run_id, file_id, version, target, contribution_id, was_held, told_at)
+        select p_run_id, file_id, version, target, contribution_id, is_held, case when is_silent then now() end from (
+            select file_id, version, target, contribution_id, is_held, is_silent, sequence from open
             union all
-            select file_id, version, '', null, false, sequence from coming) found
+            select file_id, version, '', null, false, is_silent, sequence from coming) found
         order by sequence, target),
     told as (
         update ingestion.contribution c set is_held = false, told_at = now() from open o

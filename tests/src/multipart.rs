@@ -133,8 +133,11 @@ impl MultipartUploads for MemoryUploads {
         self.faults.around("s3.complete_multipart_upload", complete).await
     }
 
-    async fn abort(&self, _: &str, upload_id: &str) -> Result<bool, Failure> {
-        let abort = async { Ok(self.with(|uploads| uploads.open.remove(upload_id).is_some())) };
+    async fn abort(&self, _: &str, upload_id: &str) -> Result<(), Failure> {
+        let abort = async {
+            self.with(|uploads| uploads.open.remove(upload_id));
+            Ok(())
+        };
         self.faults.around("s3.abort_multipart_upload", abort).await
     }
 }

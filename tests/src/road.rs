@@ -257,7 +257,7 @@ impl Road {
     /// Handles one message as its function would.
     pub async fn deliver(&self, message: &Sent) -> Delivered {
         match self.handle(message).await {
-            Some(Ok(Disposition::Done)) => Delivered::Done,
+            Some(Ok(Disposition::Done | Disposition::DoneExcept(_))) => Delivered::Done,
             Some(Ok(Disposition::Reject(reason))) => Delivered::Rejected(reason),
             Some(Err(failure)) => Delivered::Failed(failure),
             None => Delivered::Undecodable,

@@ -131,7 +131,7 @@ impl MultipartUploads for Nobody {
         Err(nobody("tests.complete"))
     }
 
-    async fn abort(&self, _: &str, _: &str) -> Result<bool, Failure> {
+    async fn abort(&self, _: &str, _: &str) -> Result<(), Failure> {
         Err(nobody("tests.abort"))
     }
 }

@@ -10,6 +10,7 @@ mod plan;
 mod repair;
 mod texts;
 
+use millrace_core::content_hash::ContentHash;
 use millrace_core::facts::{ContentFormat, Mode};
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
@@ -154,11 +155,12 @@ async fn check_object(
         };
         return plan.make(at).await;
     }
-    let (chunk, object) = texts.check(ports, record, format, None).await?;
-    let hash = match texts {
-        Texts::One { .. } => object.into_hash(),
-        Texts::Members(_) => hash_of(ports, record).await?,
+    let hash_of_members = match texts {
+        Texts::One { .. } => None,
+        Texts::Members(_) => Some(hash_of(ports, record).await?),
     };
+    let (chunk, object) = texts.check(ports, record, format, None).await?;
+    let hash = hash_of_members.unwrap_or_else(|| object.into_hash());
     finish_whole(ports, record, chunk, hash).await
 }
 
@@ -253,6 +255,10 @@ async fn check_range(
     record: &FileRecord,
     range: ChunkRange,
 ) -> Result<Disposition, Stopped> {
+    if ports.store.has_chunk(record.file, range.chunk).await? {
+        send_outbox(ports.store, ports.sender, record.file).await?;
+        return Ok(Disposition::Done);
+    }
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
     let mut texts = Texts::open(ports.landing, record.object(), known_size(record)?).await?;
@@ -284,10 +290,11 @@ async fn finish_whole(
 ) -> Result<Disposition, Stopped> {
     let size_bytes = hash.bytes();
     let sha256 = hash.finish();
-    if let Err(error) = check_declared(record, &sha256) {
+    if let Err(error) = check_declared(record, sha256) {
         chunk.abort().await;
         return Err(error.into());
     }
+    let sha256 = sha256.to_string();
     let checked = chunk.finish().await?;
     let whole = WholeFile {
         chunks: 1,
@@ -298,8 +305,8 @@ async fn finish_whole(
 }
 
 /// Whether the bytes are those that their sender has declared.
-fn check_declared(record: &FileRecord, sha256: &str) -> Result<(), FileError> {
-    match record.declared_sha256.map(|declared| declared.to_string()) {
+fn check_declared(record: &FileRecord, sha256: ContentHash) -> Result<(), FileError> {
+    match record.declared_sha256 {
         Some(declared) if declared != sha256 => {
             let message = format!("the file's SHA-256 is {sha256}; its sender declared {declared}");
             Err(FileError::of_file(Rule::NotAsDeclared, message))

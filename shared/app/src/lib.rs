@@ -56,6 +56,8 @@ use millrace_core::failure::Failure;
 pub enum Disposition {
     /// Done, now or before.
     Done,
+    /// Done but for something that is tried again by itself another time: said why, and acknowledged.
+    DoneExcept(String),
     /// Cannot ever be done: said why, and acknowledged. Bad *data* is not this; it is recorded and done.
     Reject(String),
 }

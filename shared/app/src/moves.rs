@@ -54,17 +54,12 @@ pub async fn move_objects(ports: &MovePorts<'_>, moves: MoveKind, before: Option
     let list = async |before| ports.store.list_to_move(moves, before, PAGE).await;
     let step = async |record: &FileRecord| move_object(ports, moves, record).await;
     let rest = go_through(ports, before, list, |record| record.sequence, step).await?;
-    match rest {
-        None => {
-            send(
-                ports,
-                PerfMessage::LeaveLanding { before: None },
-                ports.grace_seconds,
-            )
-            .await
-        }
-        before => send(ports, PerfMessage::MoveObjects { moves, before }, 0).await,
-    }
+    let (message, delay_seconds) = match rest.before {
+        None => (PerfMessage::LeaveLanding { before: None }, ports.grace_seconds),
+        before => (PerfMessage::MoveObjects { moves, before }, 0),
+    };
+    send(ports, message, delay_seconds).await?;
+    Ok(rest.disposition())
 }
 
 /// Deletes objects from the landing bucket whose copies are there; the message for the rest goes out behind it.
@@ -76,49 +71,75 @@ pub async fn leave_landing(ports: &MovePorts<'_>, before: Option<i64>) -> Handle
     let list = async |before| ports.store.list_to_leave(grace, before, PAGE).await;
     let step = async |moved: &MovedFile| leave(ports, moved).await;
     let rest = go_through(ports, before, list, |moved| moved.sequence, step).await?;
-    match rest {
-        None => Ok(Disposition::Done),
-        before => send(ports, PerfMessage::LeaveLanding { before }, 0).await,
+    if let before @ Some(_) = rest.before {
+        send(ports, PerfMessage::LeaveLanding { before }, 0).await?;
+    }
+    Ok(rest.disposition())
+}
+
+async fn send(ports: &MovePorts<'_>, message: PerfMessage, delay_seconds: u16) -> Result<(), Failure> {
+    let body = to_body(&Envelope::new(message))?;
+    ports.sender.send(Queue::Perf, body, delay_seconds).await
+}
+
+/// What a message has left.
+#[derive(Default)]
+struct Rest {
+    /// The place behind which there may be more; none once it was through.
+    before: Option<i64>,
+    /// The first failure of a file.
+    failure: Option<Failure>,
+}
+
+impl Rest {
+    fn disposition(self) -> Disposition {
+        let failure = self.failure.map(|failure| failure.to_string());
+        failure.map_or(Disposition::Done, Disposition::DoneExcept)
     }
 }
 
-async fn send(ports: &MovePorts<'_>, message: PerfMessage, delay_seconds: u16) -> Handled {
-    let body = to_body(&Envelope::new(message))?;
-    ports.sender.send(Queue::Perf, body, delay_seconds).await?;
-    Ok(Disposition::Done)
-}
-
-/// Goes through files page by page, the newest first; none once it was through, else the place behind which there may be
-/// more. Nothing is begun in the second half of the worker's time: the largest object takes less than that to be copied.
+/// Goes through files page by page, the newest first. Nothing is begun in the second half of the worker's time: the largest
+/// object takes less than that to be copied. Where of several nothing succeeds, and may do so later, that is the failure of all;
+/// one alone that takes all the time is passed over.
 async fn go_through<T>(
     ports: &MovePorts<'_>,
     mut before: Option<i64>,
     list: impl AsyncFn(Option<i64>) -> Result<Vec<T>, Failure>,
     sequence: fn(&T) -> i64,
     step: impl AsyncFn(&T) -> Result<(), Failure>,
-) -> Result<Option<i64>, Failure> {
+) -> Result<Rest, Failure> {
     let now_ms = ports.surroundings.now_ms();
     let until_ms = now_ms + ports.deadline_ms.saturating_sub(now_ms) / 2;
+    let (mut tried, mut is_any_done, mut failure) = (0, false, None);
     loop {
         let page = list(before).await?;
-        let (mut done, mut first_failure) = (0, None);
+        let mut is_time_up = false;
         for file in &page {
             match step(file).await {
-                Ok(()) => done += 1,
-                Err(failure) => first_failure = first_failure.or(Some(failure)),
+                Ok(()) => is_any_done = true,
+                Err(failed) => failure = failure.or(Some(failed)),
             }
+            tried += 1;
             before = Some(sequence(file));
-            if ports.surroundings.now_ms() >= until_ms {
-                return Ok(before);
+            is_time_up = ports.surroundings.now_ms() >= until_ms;
+            if is_time_up {
+                break;
             }
         }
-        if let (0, Some(failure)) = (done, first_failure)
-            && !failure.kind.is_hopeless()
-        {
-            return Err(failure);
+        failure = match failure {
+            Some(failed) if !is_any_done && !failed.kind.is_hopeless() && (tried > 1 || !is_time_up) => {
+                return Err(failed);
+            }
+            failure => failure,
+        };
+        if is_time_up {
+            return Ok(Rest { before, failure });
         }
         if page.len() < PAGE as usize {
-            return Ok(None);
+            return Ok(Rest {
+                before: None,
+                failure,
+            });
         }
     }
 }

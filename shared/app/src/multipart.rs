@@ -211,13 +211,15 @@ impl Multipart {
         }
     }
 
-    /// Breaks the upload off: its parts go, and the version ends. Once more, nothing happens.
+    /// Breaks the upload off: its parts go, and the version ends. Once more, nothing happens. Should the object come to be
+    /// there after all, by a completion that was under way, it takes the version up again.
     ///
     /// # Errors
-    /// [`MultipartError::Completed`] where the object is there.
+    /// [`MultipartError::Completed`] where the object is there: nothing has happened.
     pub async fn abort(&self, ports: &MultipartPorts<'_>) -> Result<(), MultipartError> {
-        let is_aborted = ports.uploads.abort(&self.key, &self.upload_id).await?;
-        if !is_aborted && self.is_there(ports).await? {
+        // Its answer says little: S3 confirms for hours that it has aborted what was completed.
+        ports.uploads.abort(&self.key, &self.upload_id).await?;
+        if self.is_there(ports).await? {
             return Err(MultipartError::Completed);
         }
         let error = FileError::of_file(
@@ -238,13 +240,11 @@ impl Multipart {
             let listed = ports
                 .uploads
                 .list(&self.key, &self.upload_id, after, LISTED_PARTS);
-            let Some(page) = listed.await? else {
-                return Ok(None);
-            };
-            let is_last = page.len() < LISTED_PARTS as usize;
-            there.extend(page);
-            if is_last {
-                return Ok(Some(there));
+            // A page may be shorter than asked for and not the last one.
+            match listed.await? {
+                None => return Ok(None),
+                Some(page) if page.is_empty() => return Ok(Some(there)),
+                Some(page) => there.extend(page),
             }
         }
     }

@@ -179,8 +179,8 @@ pub trait MultipartUploads: Send + Sync {
     /// Makes the object of its parts; false when there is no such upload any more.
     async fn complete(&self, key: &str, upload_id: &str, parts: &[UploadedPart]) -> Result<bool, Failure>;
 
-    /// Gives the upload up, and what came of it; false when there is no such upload any more.
-    async fn abort(&self, key: &str, upload_id: &str) -> Result<bool, Failure>;
+    /// Gives the upload up, and what came of it; it may be gone already.
+    async fn abort(&self, key: &str, upload_id: &str) -> Result<(), Failure>;
 }
 
 /// A schedule as EventBridge is to have it.

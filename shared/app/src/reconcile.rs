@@ -168,10 +168,8 @@ fn file_finding(counts: &FileCounts) -> Option<Finding> {
         );
         return finding("rows_differ", message);
     }
-    counts
-        .move_error
-        .clone()
-        .and_then(|message| finding("object_gone", message))
+    let error = counts.move_error.clone()?;
+    finding(error.rule.code(), error.message)
 }
 
 async fn cells(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {

@@ -36,6 +36,12 @@ fn digit(letter: u8) -> Result<u8, NoContentHash> {
     u8::try_from(value).map_err(|_| NoContentHash)
 }
 
+impl From<[u8; 32]> for ContentHash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl TryFrom<String> for ContentHash {
     type Error = NoContentHash;
 

@@ -194,7 +194,7 @@ impl FileFacts {
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         let rule = self.error.as_ref().map(|error| error.rule);
-        !self.received && rule == Some(Rule::NeverReceived)
+        !self.received && matches!(rule, Some(Rule::NeverReceived | Rule::UploadAborted))
     }
 
     /// Whether it waits for nothing but a run of a pipeline.

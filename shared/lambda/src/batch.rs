@@ -144,6 +144,10 @@ fn wait_after(
     let (id, attempt) = (&message.message_id, message.attempt);
     match outcome {
         Ok(Ok(Disposition::Done)) => None,
+        Ok(Ok(Disposition::DoneExcept(reason))) => {
+            tracing::warn!(message.id = %id, reason, "message done in part");
+            None
+        }
         Ok(Ok(Disposition::Reject(reason))) => {
             tracing::warn!(message.id = %id, reason, "message rejected");
             None

@@ -216,7 +216,7 @@ impl Store {
         let text = "update ingestion.file_tracker set received_at = coalesce(received_at, now()), \
              size_bytes = coalesce(size_bytes, cast(:size as bigint)), \
              chunk_bytes = coalesce(chunk_bytes, cast(:chunk_bytes as bigint)), \
-             error = case when error ->> 'rule' <> 'never_received' then error end \
+             error = case when error ->> 'rule' not in ('never_received', 'upload_aborted') then error end \
              where file_id = cast(:file_id as uuid) and version = cast(:version as integer) \
              returning chunk_bytes::text";
         let statement = for_file(text, file)
@@ -258,6 +258,16 @@ impl Store {
             .bind("kept", chunk.counts.kept)
             .bind("rejected", chunk.counts.rejected);
         self.is_true(bind_whole(statement, chunk.whole)).await
+    }
+
+    /// Whether a chunk was counted.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn has_chunk(&self, file: FileVersion, chunk: u32) -> Result<bool, Failure> {
+        let text = "select exists (select from ingestion.chunk where file_id = cast(:file_id as uuid) \
+             and version = cast(:version as integer) and chunk = cast(:chunk as integer))";
+        self.is_true(for_file(text, file).bind("chunk", chunk)).await
     }
 
     /// Says how many chunks a file has, once the planner knows; true once the file is validated.

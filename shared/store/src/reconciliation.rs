@@ -3,6 +3,7 @@
 use millrace_core::definition::SpecKind;
 use millrace_core::failure::Failure;
 use millrace_core::ids::{FileId, FileVersion, RunId};
+use millrace_core::row_error::FileError;
 use serde::Deserialize;
 
 use crate::tables::DatasetTable;
@@ -25,7 +26,7 @@ pub struct FileCounts {
     /// The same, added up over its chunks.
     pub added: [u64; 3],
     /// Why its object was not moved, of a file's newest version.
-    pub move_error: Option<String>,
+    pub move_error: Option<FileError>,
 }
 
 /// What a dataset's cells hold, and what its files brought.
@@ -83,7 +84,7 @@ impl Store {
              'added', jsonb_build_array(coalesce(sum(c.rows), 0), coalesce(sum(c.kept), 0), \
                 coalesce(sum(c.rejected), 0)), \
              'move_error', case when t.version = (select f.latest_version from ingestion.file f \
-                where f.file_id = t.file_id) then t.move_error ->> 'message' end)::text \
+                where f.file_id = t.file_id) then t.move_error end)::text \
              from ingestion.file_tracker t left join ingestion.chunk c using (file_id, version) \
              where t.validated_at is not null and t.sequence > cast(:after as bigint) \
              group by t.file_id, t.version order by t.sequence limit cast(:limit as integer)";

@@ -20,8 +20,9 @@ pub struct Planner {
     chunk_bytes: u64,
     member: Member,
     next_record: u64,
-    /// The file's bytes that were pushed, of all members.
+    /// The file's bytes that were pushed, of all members; and those that had been when a record was found last.
     pushed: u64,
+    pushed_before_record: u64,
     chunks: u32,
     /// The chunk that is growing.
     open: Option<Open>,
@@ -69,6 +70,7 @@ impl Planner {
             member: Member::of(text),
             next_record: start.record,
             pushed: 0,
+            pushed_before_record: 0,
             chunks,
             open: None,
         }
@@ -104,6 +106,12 @@ impl Planner {
         ready
     }
 
+    /// The file's bytes behind the last record that was found, or behind the beginning.
+    #[must_use]
+    pub fn bytes_without_record(&self) -> u64 {
+        self.pushed - self.pushed_before_record
+    }
+
     /// The chunk that is growing: its number, its member, and where it starts. A plan for a text that starts there goes on
     /// as this one would.
     #[must_use]
@@ -127,6 +135,7 @@ impl Planner {
         while let Some(record) = self.scanner.next_record(extent) {
             let here = self.next_record;
             self.next_record += 1;
+            self.pushed_before_record = self.pushed;
             let is_full = |open: Open| self.grown(open, &record) >= self.chunk_bytes;
             match self.open {
                 Some(open) if is_full(open) => {

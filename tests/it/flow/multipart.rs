@@ -212,6 +212,23 @@ async fn an_upload_that_is_broken_off_ends_and_frees_its_name() {
     sales.assert_clean().await;
 }
 
+/// A completion that was under way while somebody broke off: S3 has the object, so it counts.
+#[tokio::test]
+async fn bytes_that_come_in_spite_of_all_take_the_version_up_again() {
+    let Some(sales) = Sales::new().await else { return };
+    let bytes = Sales::csv("2023-01-08,a,1,1,2\n").into_bytes();
+    let file = sales.open(declared(&bytes)).await.record.file;
+    sales.abort(file).await.unwrap();
+    sales.road.settle().await;
+    assert_eq!(sales.status(file).await, "Error");
+    sales.road.arrive(file, bytes);
+    sales.road.settle().await;
+    assert_eq!(sales.status(file).await, "Ready_to_archive");
+    let ended = sales.abort(file).await;
+    assert!(matches!(ended, Err(MultipartError::Completed)), "{ended:?}");
+    sales.assert_clean().await;
+}
+
 #[tokio::test]
 async fn an_upload_that_nobody_completes_is_waited_for_a_day() {
     let Some(sales) = Sales::new().await else { return };

@@ -1,8 +1,8 @@
 //! The same file again, new versions, deletions; in any order, twice; lost messages.
 
 use millrace_core::facts::Mode;
-use millrace_core::message::{ChunkMessage, Envelope};
-use millrace_tests::{Order, Random};
+use millrace_core::message::{ChunkMessage, Envelope, Queue};
+use millrace_tests::{Delivered, Fault, Order, Random};
 
 use super::{SALES, SHOPS, Sales, drive_all};
 
@@ -183,6 +183,14 @@ async fn a_chunk_of_an_older_plan_is_the_same_chunk() {
     let (first, second) = chunks.split_at(chunks.len() / 2);
     assert_eq!(first, second);
     assert!(first.len() > 1);
+    // What counts is not read again.
+    let mut sent = sales.road.queues.all().into_iter();
+    let chunk = sent.find(|message| message.queue == Queue::Chunk).unwrap();
+    assert!(matches!(sales.road.deliver(&chunk).await, Delivered::Done));
+    sales.road.faults.fail_on("uploads/", Fault::Before, 1);
+    assert!(matches!(sales.road.deliver(&chunk).await, Delivered::Done));
+    assert_eq!(sales.road.faults.hits(), 0);
+    sales.road.faults.stop();
     sales.road.settle().await;
     assert_eq!(sales.road.record(file).await.facts.counts.kept, 2);
 }

@@ -184,6 +184,50 @@ impl ObjectReader for Huge {
     }
 }
 
+/// A header, a row, and then nothing but bytes of nothing, as files have that were given their size beforehand.
+struct Padded;
+
+/// More than anybody looks for a record in.
+const PADDED_BYTES: u64 = (1 << 30) + (1 << 24);
+
+#[async_trait]
+impl ObjectReader for Padded {
+    async fn size_at(&self, _: &ObjectAt) -> Result<Option<u64>, Failure> {
+        Ok(Some(PADDED_BYTES))
+    }
+
+    async fn open_at(&self, _: &ObjectAt, _: u64, _: Option<u64>) -> Result<Box<dyn ObjectStream>, Failure> {
+        Ok(Box::new(Padding(Some(Sales::csv(ONE).into_bytes()), 0)))
+    }
+}
+
+struct Padding(Option<Vec<u8>>, u64);
+
+#[async_trait]
+impl ObjectStream for Padding {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        if let Some(beginning) = self.0.take() {
+            return Ok(Some(beginning));
+        }
+        self.1 += 1 << 20;
+        Ok((self.1 < PADDED_BYTES).then(|| vec![0; 1 << 20]))
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_has_no_rows_any_more_is_refused_and_hangs_nowhere() {
+    let Some(sales) = Sales::new().await else { return };
+    let file = sales.registered(Mode::New).await;
+    let ports = IngestPorts {
+        landing: &Padded,
+        ..sales.road.ingest_ports()
+    };
+    ingest_file(&ports, file).await.unwrap();
+    let error = sales.road.record(file).await.facts.error.unwrap();
+    assert_eq!(error.rule, Rule::NotCsv);
+    assert!(error.message.contains("hold no row"), "{}", error.message);
+}
+
 #[tokio::test]
 async fn a_file_has_at_most_ten_gib() {
     let Some(sales) = Sales::new().await else { return };

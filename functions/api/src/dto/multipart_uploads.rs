@@ -30,7 +30,7 @@ pub struct MultipartOpened {
     pub part_bytes: u64,
     /// How many parts there are.
     pub parts: u32,
-    /// Until when it has to be completed (RFC 3339).
+    /// Until when its parts are kept for certain (RFC 3339).
     #[schema(example = "2023-01-09T12:00:00Z")]
     pub expires_at: String,
 }

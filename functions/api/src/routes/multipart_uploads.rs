@@ -22,8 +22,9 @@ const MISSING_SHOWN: usize = 100;
 /// Registers a file version whose bytes come in parts: for large files, and for lines that break.
 ///
 /// Parts are sent in any order, several at once, and again where one failed. Whoever dies in between asks for the parts
-/// again, which says what is there. The file is checked once the upload is completed; one that is not completed within a
-/// day ends, and its parts go.
+/// again, which says what is there. The file is checked once the upload is completed. After a day its parts go; the version
+/// ends (`never_received`) when it is looked for then, as the next one of the file is registered or files are driven on. A
+/// zip archive is taken up to 2 GiB, and 10 GiB inflated.
 #[utoipa::path(post, path = "/ingestion/multipart-uploads", operation_id = "open_multipart_upload", tag = "ingestion",
     request_body(content = UploadAsked, example = json!({"ingestion_type": "event",
         "ingestion_name": "event_students_attendance", "file_name": "attendance-2023.csv", "mode": "new",

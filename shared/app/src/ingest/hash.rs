@@ -1,5 +1,6 @@
 //! The hash of an object that passes, in one message or in several.
 
+use millrace_core::content_hash::ContentHash;
 use millrace_core::failure::Failure;
 use sha2::digest::common::hazmat::{SerializableState as _, SerializedState};
 use sha2::{Digest as _, Sha256};
@@ -36,7 +37,8 @@ impl PassedHash {
 
     /// The state behind the bytes that have passed, hexadecimal.
     pub(super) fn state(&self) -> String {
-        hex(&self.hash.serialize())
+        let state = self.hash.serialize();
+        state.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// How many bytes have passed.
@@ -55,13 +57,9 @@ impl PassedHash {
     }
 
     /// The hash of all that has passed.
-    pub(super) fn finish(self) -> String {
-        hex(&self.hash.finalize())
+    pub(super) fn finish(self) -> ContentHash {
+        ContentHash::from(<[u8; 32]>::from(self.hash.finalize()))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

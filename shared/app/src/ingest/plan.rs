@@ -6,6 +6,7 @@
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, PlanCheckpoint, Queue};
+use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::{FileRecord, WholeFile};
 use millrace_table::{FileFormat, Limits, Planner, Start};
 
@@ -16,6 +17,9 @@ use super::{IngestPorts, check_declared};
 use crate::Disposition;
 use crate::outbox::{send_outbox, send_reminder, to_body};
 use crate::ports::MessageSender;
+
+/// Bytes without a record behind which nobody looks for one: a function could not read much more within its time.
+const MOST_WITHOUT_RECORD: u64 = 1 << 30;
 
 /// A plan that is being made.
 pub(super) struct Plan<'a> {
@@ -46,6 +50,9 @@ impl Plan<'_> {
             while let Some(bytes) = self.texts.next_bytes(number, &mut text).await? {
                 read_bytes += bytes.len() as u64;
                 self.send(planner.push(&bytes)).await?;
+                if planner.bytes_without_record() > MOST_WITHOUT_RECORD {
+                    return Err(without_record().into());
+                }
                 if read_bytes >= self.ports.plan_bytes
                     && let Some(open) = planner.open_chunk().filter(|(chunk, ..)| *chunk > chunks)
                 {
@@ -104,7 +111,8 @@ impl Plan<'_> {
         send_reminder(ports.sender, file, ports.reminder_delay_seconds).await?;
         let size_bytes = hash.bytes();
         let sha256 = hash.finish();
-        check_declared(self.record, &sha256)?;
+        check_declared(self.record, sha256)?;
+        let sha256 = sha256.to_string();
         let whole = WholeFile {
             chunks,
             sha256: &sha256,
@@ -122,6 +130,12 @@ impl Plan<'_> {
         }
         Ok(())
     }
+}
+
+fn without_record() -> FileError {
+    let message =
+        format!("more than {MOST_WITHOUT_RECORD} bytes hold no row: blank lines, or one line without an end");
+    FileError::of_file(Rule::NotCsv, message)
 }
 
 /// The hash of an object as it lies there.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Part};
 use millrace_app::ports::{MultipartUploads, PresignedUpload, UploadedPart};
@@ -91,19 +92,24 @@ impl MultipartUploads for Bucket {
             .key(key)
             .upload_id(upload_id)
             .multipart_upload(completed);
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| map("s3.complete_multipart_upload", error));
-        Ok(gone_is_none(answer.map_err(changed_meanwhile))?.is_some())
+        let answer = call.send().await.map_err(|error| {
+            let is_changed = error.code() == Some("InvalidPart");
+            let mut failure = map("s3.complete_multipart_upload", error);
+            // A part was sent once more after the parts were listed: whoever asks again gets it right.
+            if is_changed {
+                failure.kind = FailureKind::Transient;
+            }
+            failure
+        });
+        Ok(gone_is_none(answer)?.is_some())
     }
 
-    async fn abort(&self, key: &str, upload_id: &str) -> Result<bool, Failure> {
+    async fn abort(&self, key: &str, upload_id: &str) -> Result<(), Failure> {
         let client = self.client().await;
         let call = client.abort_multipart_upload().bucket(&self.name).key(key);
         let answer = call.upload_id(upload_id).send().await;
         let answer = answer.map_err(|error| map("s3.abort_multipart_upload", error));
-        Ok(gone_is_none(answer)?.is_some())
+        gone_is_none(answer).map(|_| ())
     }
 }
 
@@ -113,15 +119,6 @@ fn gone_is_none<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
         Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }
-}
-
-/// A part that was sent once more after the parts were listed is another than the one that was listed (`InvalidPart`):
-/// whoever asks again gets it right.
-fn changed_meanwhile(mut failure: Failure) -> Failure {
-    if failure.kind == FailureKind::Invalid {
-        failure.kind = FailureKind::Transient;
-    }
-    failure
 }
 
 fn uploaded(part: &Part) -> UploadedPart {

@@ -100,7 +100,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
     }
 }
 
-/// What is larger is refused by csv-ingest (`MAX_FILE_BYTES` there), so it is not fetched either.
+/// A file is fetched by one worker within its time, so less is taken than from those who send (`MAX_FILE_BYTES`).
 #[test]
 fn no_source_asks_for_files_that_are_not_taken() {
     let limited = |bytes: u64| {

@@ -107,7 +107,7 @@ fn decoded(mut decoder: Decoder, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn at(bytes: &[u8], start: u64, end: u64) -> &[u8] {
-    &bytes[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()]
+    &bytes[usize::try_from(start).unwrap()..usize::try_from(end).unwrap().min(bytes.len())]
 }
 
 /// Lines of which most are records and some are damaged.
@@ -169,10 +169,23 @@ proptest! {
         body in file(),
         more in "[a-zäöü€\u{1f600},\n]{0,40}",
         encoding in prop_oneof![Just(Encoding::Utf16Le), Just(Encoding::Utf16Be), Just(Encoding::Windows1252)],
+        damage in proptest::collection::vec((0_usize..400, prop_oneof![Just(0xD8_u8), Just(0xDC), any::<u8>()]), 0..4),
+        is_cut in any::<bool>(),
         chunk_bytes in 1_u64..200,
         piece in 1_usize..64,
     ) {
-        let bytes = encoded(&format!("a,b\r\n{body}{more}"), encoding);
+        let head = "a,b\r\n";
+        let mut bytes = encoded(&format!("{head}{body}{more}"), encoding);
+        // Surrogates alone, half a unit at the end, anything, but in the header.
+        let header_bytes = encoded(head, encoding).len();
+        for (at, byte) in damage {
+            if let Some(there) = bytes.get_mut(header_bytes + at) {
+                *there = byte;
+            }
+        }
+        if is_cut && bytes.len() > header_bytes {
+            bytes.pop();
+        }
         let decoder = Decoder::begin(&bytes, encoding);
         let text = decoded(decoder, &bytes);
         let header = header_of(&text);
@@ -190,7 +203,9 @@ proptest! {
         }
         prop_assert_eq!(chunk_kept, kept);
         prop_assert_eq!(chunk_rejected, rejected);
-        prop_assert_eq!(chunks.last().map_or(bytes.len() as u64, |chunk| chunk.end), bytes.len() as u64);
+        // Half a unit at the end counts for a whole one.
+        let end = chunks.last().map_or(bytes.len() as u64, |chunk| chunk.end);
+        prop_assert!(end == bytes.len() as u64 || end == bytes.len() as u64 + 1);
     }
 
     #[test]

@@ -200,3 +200,28 @@ async fn an_outage_is_waited_for_and_one_bad_file_is_not() {
     sales.road.settle().await;
     assert_eq!(sales.archived().await, ("4".to_owned(), 0));
 }
+
+/// An outage that is slow is one, too: what is left of the time says nothing. A single file that takes all of it is passed
+/// over.
+#[tokio::test]
+async fn a_slow_outage_is_waited_for() {
+    let Some(mut sales) = Sales::new().await else {
+        return;
+    };
+    sales.send_many(5).await;
+    let message = sales.message(json!({"kind": "move_objects", "moves": "Archive"}), 0);
+    for (time_ms, is_waited_for) in [(3 * ONE_FILE_MS, true), (ONE_FILE_MS, false)] {
+        sales.road.move_ms = time_ms;
+        sales.road.faults.fail_on("copy", Fault::Before, 5);
+        let delivered = sales.road.deliver(&message).await;
+        sales.road.faults.stop();
+        assert_eq!(
+            matches!(delivered, Delivered::Failed(_)),
+            is_waited_for,
+            "{delivered:?}"
+        );
+        assert_eq!(sales.road.queues.is_empty(), is_waited_for);
+    }
+    sales.road.settle().await;
+    assert_eq!(sales.archived().await, ("4".to_owned(), 1));
+}

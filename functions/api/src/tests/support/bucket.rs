@@ -157,8 +157,9 @@ impl MultipartUploads for Bucket {
         Ok(is_there)
     }
 
-    async fn abort(&self, _: &str, _: &str) -> Result<bool, Failure> {
-        Ok(self.parts.lock().unwrap().take().is_some())
+    async fn abort(&self, _: &str, _: &str) -> Result<(), Failure> {
+        *self.parts.lock().unwrap() = None;
+        Ok(())
     }
 }
 
