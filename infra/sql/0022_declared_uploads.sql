@@ -24,3 +24,10 @@ begin
     return v_begun;
 end
 $$;
+
+-- Whether a chunk was counted: nobody has to read it again. What makes a repeat harmless is finish_chunk, not this.
+create function ingestion.has_chunk(p_file_id uuid, p_version integer, p_chunk integer) returns boolean
+language sql stable as $$
+    select exists (
+        select from ingestion.chunk where file_id = p_file_id and version = p_version and chunk = p_chunk);
+$$;

@@ -72,7 +72,8 @@ $$;
 alter table ingestion.contribution add column told_at timestamptz;
 -- The same of what a run found; a file on its way has no contribution.
 alter table operations.pipeline_run_step add column told_at timestamptz;
-create index "step told" on operations.pipeline_run_step (file_id, version, told_at) where told_at is not null;
+create index "step told" on operations.pipeline_run_step (file_id, version, told_at)
+    where contribution_id is null and told_at is not null;
 
 -- As before, with a look at each target in the place of one at each file.
 create or replace function ingestion.settle_pipeline(p_name text) returns void language plpgsql as $$
@@ -136,7 +137,8 @@ begin
     coming as (
         select t.file_id, t.version, t.sequence, t.received_at < v_told_before and not exists (
             select from operations.pipeline_run_step s
-            where s.file_id = t.file_id and s.version = t.version and s.told_at >= v_told_before) as is_silent
+            where s.file_id = t.file_id and s.version = t.version and s.contribution_id is null
+                and s.told_at >= v_told_before) as is_silent
         from ingestion.file_tracker t
         join feed f on f.kind = t.ingestion_type and f.fed_by = t.ingestion_name
         where t.validated_at is null and t.error is null and t.received_at is not null),

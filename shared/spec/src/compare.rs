@@ -58,13 +58,13 @@ pub enum Meaning {
     OutputChanged,
     /// The entry in the KPI catalogue.
     CatalogueChanged,
-    /// A source's files are files of something else.
+    /// A source's files are files of something else, or a schedule begins something else.
     TargetChanged,
     /// Where and how a source is read.
     SourceChanged,
     /// What a pipeline brings where, or when.
     PipelineChanged,
-    /// What a schedule begins, or when.
+    /// When a schedule begins what it begins.
     ScheduleChanged,
     /// A title or a description.
     TextChanged,
@@ -276,20 +276,22 @@ pub fn compare_pipelines(from: &PipelineDefinition, to: &PipelineDefinition) -> 
     others(&pairs, Meaning::PipelineChanged)
 }
 
-/// What differs between two versions of a schedule.
+/// What differs between two versions of a schedule. What begins something else is another schedule: whoever relies on the
+/// one there would miss it.
 #[must_use]
 pub fn compare_schedules(from: &ScheduleDefinition, to: &ScheduleDefinition) -> Vec<Difference> {
     let target = match to.target {
         ScheduleTarget::Pipeline(_) => "pipeline_name",
         ScheduleTarget::Move(_) => "scheduled_type",
     };
+    let mut found = others(&[(target, from.target == to.target)], Meaning::TargetChanged);
     let pairs = [
-        (target, from.target == to.target),
         ("scheduled_at", from.expression == to.expression),
         ("time_zone", from.time_zone == to.time_zone),
         ("state", from.state == to.state),
     ];
-    others(&pairs, Meaning::ScheduleChanged)
+    found.extend(others(&pairs, Meaning::ScheduleChanged));
+    found
 }
 
 /// The members of which another thing is said.

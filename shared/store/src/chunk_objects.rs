@@ -1,4 +1,4 @@
-//! What the chunks of a file version left in the collections bucket.
+//! The chunks of a file version that were counted, and what they left in the collections bucket.
 
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
@@ -19,6 +19,16 @@ pub struct RowErrorObject {
 }
 
 impl Store {
+    /// Whether a chunk was counted.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn has_chunk(&self, file: FileVersion, chunk: u32) -> Result<bool, Failure> {
+        let text = "select ingestion.has_chunk(cast(:file_id as uuid), cast(:version as integer), \
+             cast(:chunk as integer))";
+        self.is_true(for_file(text, file).bind("chunk", chunk)).await
+    }
+
     /// The clean parts of a file version, in the order of its chunks.
     ///
     /// # Errors

@@ -260,16 +260,6 @@ impl Store {
         self.is_true(bind_whole(statement, chunk.whole)).await
     }
 
-    /// Whether a chunk was counted.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn has_chunk(&self, file: FileVersion, chunk: u32) -> Result<bool, Failure> {
-        let text = "select exists (select from ingestion.chunk where file_id = cast(:file_id as uuid) \
-             and version = cast(:version as integer) and chunk = cast(:chunk as integer))";
-        self.is_true(for_file(text, file).bind("chunk", chunk)).await
-    }
-
     /// Says how many chunks a file has, once the planner knows; true once the file is validated.
     ///
     /// # Errors

@@ -65,8 +65,8 @@ async fn put(deps: &Deps, body: &Value, client_id: &str) -> Answer<(StatusCode, 
         PutSchedule::Retired => return Err(retired()),
         PutSchedule::NeedsRetired => return Err(needs_retired()),
         PutSchedule::Taken => {
-            let detail =
-                "the name stands for another schedule, perhaps in other case, or it changes all the time";
+            let detail = "the name stands for another schedule, of another pipeline or other moves, or in other case: \
+                          take another name; or others set it at this moment: try again";
             return Err(Problem::conflict("spec_exists", detail));
         }
     };

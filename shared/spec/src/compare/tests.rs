@@ -2,11 +2,11 @@ use millrace_core::definition::DatasetDefinition;
 use serde_json::{Value, json};
 
 use super::{
-    Difference, compare_bodies, compare_datasets, compare_dimensions, compare_events, compare_sources,
-    compare_transformers, is_additive, stored_dataset, stored_dimension,
+    Difference, Meaning, compare_bodies, compare_datasets, compare_dimensions, compare_events,
+    compare_schedules, compare_sources, compare_transformers, is_additive, stored_dataset, stored_dimension,
 };
 use crate::tests::{attendance_dataset, attendance_event, catalogue, school_dimension, with};
-use crate::{check_dataset, check_dimension, check_event, check_source, check_transformer};
+use crate::{check_dataset, check_dimension, check_event, check_schedule, check_source, check_transformer};
 
 const EVENT: &str = "/input/properties/event/items";
 const DIMENSION: &str = "/input/properties/dimension/items";
@@ -309,4 +309,39 @@ fn texts_are_told_and_what_means_nothing_is_told_as_that() {
     );
     let expected = format!("{EVENT}/properties/description");
     assert_eq!(codes(&texts(&from, &field)), [("field_added", expected.as_str())]);
+}
+
+#[test]
+fn a_schedule_may_run_at_other_times_and_begin_nothing_else() {
+    let schedule = |target: (&str, &str), at: &str| {
+        let mut body = json!({"ingestion_type": "schedule", "schedule_name": "archive", "scheduled_at": at});
+        body[target.0] = json!(target.1);
+        check_schedule(&body).unwrap()
+    };
+    let moves = schedule(("scheduled_type", "Archive"), "rate(1 day)");
+    for (to, member, meaning) in [
+        (
+            schedule(("scheduled_type", "Archive"), "rate(2 days)"),
+            "/scheduled_at",
+            Meaning::ScheduleChanged,
+        ),
+        (
+            schedule(("scheduled_type", "Error"), "rate(1 day)"),
+            "/scheduled_type",
+            Meaning::TargetChanged,
+        ),
+        (
+            schedule(("pipeline_name", "archive"), "rate(1 day)"),
+            "/pipeline_name",
+            Meaning::TargetChanged,
+        ),
+    ] {
+        let found = compare_schedules(&moves, &to);
+        let told: Vec<_> = found
+            .iter()
+            .map(|one| (one.pointer.as_str(), one.meaning))
+            .collect();
+        assert_eq!(told, [(member, meaning)]);
+        assert_eq!(meaning.is_additive(), meaning == Meaning::ScheduleChanged);
+    }
 }
