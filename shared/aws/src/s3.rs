@@ -1,6 +1,9 @@
 //! Buckets: streaming reads, writes in bounded memory, addresses for uploads and downloads.
 
+#[cfg(test)]
+mod fake;
 mod multipart;
+mod read;
 mod sign;
 #[cfg(test)]
 mod slow_down;
@@ -8,13 +11,13 @@ mod slow_down;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use millrace_app::ports::{ObjectReader, ObjectSink, ObjectStore, ObjectStream};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::object_key::ObjectAt;
 use tokio::sync::OnceCell;
 
+use self::read::ObjectRead;
 use crate::Connection;
 use crate::failure::map;
 
@@ -93,25 +96,7 @@ impl ObjectReader for Bucket {
         start: u64,
         end: Option<u64>,
     ) -> Result<Box<dyn ObjectStream>, Failure> {
-        if end.is_some_and(|end| end <= start) {
-            return Ok(Box::new(Body(ByteStream::default())));
-        }
-        let range = match (start, end) {
-            (0, None) => None,
-            (_, None) => Some(format!("bytes={start}-")),
-            (_, Some(end)) => Some(format!("bytes={start}-{}", end - 1)),
-        };
-        let call = self
-            .client()
-            .await
-            .get_object()
-            .bucket(&self.name)
-            .key(&object.key)
-            .set_version_id(object.version.clone())
-            .set_if_match(only_these_bytes(object))
-            .set_range(range);
-        let answer = call.send().await.map_err(|error| map("s3.get_object", error))?;
-        Ok(Box::new(Body(answer.body)))
+        Ok(Box::new(ObjectRead::open(self, object, start, end).await?))
     }
 }
 
@@ -141,19 +126,6 @@ impl ObjectStore for Bucket {
 pub(crate) fn only_these_bytes(object: &ObjectAt) -> Option<String> {
     let etag = object.etag.as_deref().filter(|_| object.version.is_none())?;
     Some(format!("\"{}\"", etag.trim_matches('"')))
-}
-
-struct Body(ByteStream);
-
-#[async_trait]
-impl ObjectStream for Body {
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        match self.0.next().await {
-            None => Ok(None),
-            Some(Ok(bytes)) => Ok(Some(bytes.to_vec())),
-            Some(Err(error)) => Err(Failure::new(FailureKind::Transient, "s3.read_body", error)),
-        }
-    }
 }
 
 /// An object that is being written: small ones in one call, larger ones in parts.
