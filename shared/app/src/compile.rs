@@ -7,9 +7,9 @@ use millrace_core::source::SourceDefinition;
 use millrace_core::step::TransformerDefinition;
 use millrace_spec::{
     Catalogue, KnownDataset, MAX_LISTED_EVENTS, PipelineCatalogue, References, SpecErrors, check_dataset,
-    check_dimension, check_event, check_pipeline, check_schedule, check_source, check_transformer,
-    computed_target, pipeline_needs, references, retired_need, transformed_event, unknown_pipeline,
-    unknown_target,
+    check_dimension, check_event, check_not_over, check_pipeline, check_schedule, check_source,
+    check_transformer, computed_target, has_end, pipeline_needs, references, retired_need, transformed_event,
+    unknown_pipeline, unknown_target,
 };
 use millrace_store::Store;
 use millrace_store::specs::Definition;
@@ -131,9 +131,12 @@ async fn compile_source(store: &Store, body: &Value) -> Result<SourceDefinition,
     Ok(source)
 }
 
-/// A schedule begins runs of a pipeline that is there.
+/// A schedule has times to come, and begins runs of a pipeline that is there.
 async fn compile_schedule(store: &Store, body: &Value) -> Result<ScheduleDefinition, CompileError> {
     let schedule = check_schedule(body)?;
+    if has_end(&schedule) {
+        check_not_over(&schedule, store.now_ms().await?)?;
+    }
     if let ScheduleTarget::Pipeline(pipeline) = &schedule.target
         && store
             .load_spec(SpecKind::Pipeline, pipeline.as_str())

@@ -211,6 +211,15 @@ impl Expression {
         Cron::parse(trimmed).map(|cron| Self::Cron(Box::new(cron)))
     }
 
+    /// Whether it has a last time, before the last year that a cron can say.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        match self {
+            Self::Cron(cron) => cron.ends(),
+            Self::Rate(_) => false,
+        }
+    }
+
     /// The next times, the earliest first, strictly after an instant. A rate counts from `since`. A time that the clock
     /// skips is skipped; one that it repeats comes once.
     #[must_use]

@@ -30,7 +30,9 @@ pub use needs::{retired_need, taken_by_dimension, wrong_name};
 pub use pipeline::{KnownDataset, PipelineCatalogue, check_pipeline, pipeline_needs};
 pub use problem::{MAX_ERRORS, SpecError, SpecErrors};
 pub use row::{MAX_DIMENSION_FIELDS, MAX_FIELDS};
-pub use schedule::{check_schedule, next_runs, schedule_name, schedule_of_move, unknown_pipeline};
+pub use schedule::{
+    check_not_over, check_schedule, has_end, next_runs, schedule_name, schedule_of_move, unknown_pipeline,
+};
 pub use schema::{schema, schema_text};
 pub use source::{check_source, computed_target, unknown_target};
 pub use transformer::{check_transformer, transformed_event};

@@ -113,6 +113,28 @@ fn compile(body: &Value, problems: &mut Problems) -> Option<ScheduleDefinition> 
     })
 }
 
+/// Whether a schedule has a last time: its cron says years.
+#[must_use]
+pub fn has_end(definition: &ScheduleDefinition) -> bool {
+    Expression::parse(&definition.expression).is_ok_and(|expression| expression.ends())
+}
+
+/// Refuses a schedule whose last time has passed as of an instant in milliseconds since 1970, paused or not.
+///
+/// # Errors
+/// That it would never run.
+pub fn check_not_over(definition: &ScheduleDefinition, now_ms: u64) -> Result<(), SpecErrors> {
+    let enabled = ScheduleDefinition {
+        state: ScheduleState::Enabled,
+        ..definition.clone()
+    };
+    if has_end(definition) && next_runs(&enabled, None, now_ms).is_empty() {
+        let message = "all times that are meant have passed: it would never run";
+        return Err(SpecErrors::one("/scheduled_at", "never", message));
+    }
+    Ok(())
+}
+
 /// How many of the next times are told.
 const NEXT_RUNS: usize = 3;
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use millrace_app::Disposition;
+use millrace_app::compile::{CompileError, compile_spec};
 use millrace_app::ports::{Scheduler, WantedSchedule};
 use millrace_app::schedules::follow_schedule;
 use millrace_core::definition::SpecKind;
@@ -66,6 +67,23 @@ impl Sales {
             .unwrap()
             .unwrap()
             .is_taken()
+    }
+}
+
+#[tokio::test]
+async fn one_whose_last_time_has_passed_is_refused() {
+    let Some(sales) = Sales::new().await else { return };
+    sales
+        .create_pipeline(&pipeline(NIGHTLY, BY_SHOP, "on_request"))
+        .await;
+    for (years, expected) in [("2199", None), ("1970-2025", Some("never"))] {
+        let body = schedule(&format!("cron(0 2 * * ? {years})"), "enabled");
+        let compiled = compile_spec(&sales.store, SpecKind::Schedule, &body).await;
+        let code = compiled.err().map(|error| match error {
+            CompileError::Spec(errors) => errors.into_errors().remove(0).code,
+            CompileError::Failed(failure) => panic!("{failure:?}"),
+        });
+        assert_eq!(code.as_deref(), expected, "{years}");
     }
 }
 

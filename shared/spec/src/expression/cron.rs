@@ -91,6 +91,11 @@ impl Cron {
         }
     }
 
+    /// Whether it ends before the last year that it could say.
+    pub(super) fn ends(&self) -> bool {
+        !self.years.contains(&YEARS.greatest)
+    }
+
     /// Whether there is any such day in these months and years.
     fn has_a_day(&self) -> bool {
         let longest = |month: &u16| match month {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::with;
 use crate::compare::compare_schedules;
-use crate::{check_schedule, schedule_of_move};
+use crate::{check_not_over, check_schedule, has_end, schedule_of_move};
 
 fn codes(body: &Value) -> Vec<(String, String)> {
     let errors = check_schedule(body).err().map(|errors| errors.into_errors());
@@ -93,4 +93,44 @@ fn a_schedule_is_changed_freely() {
     assert_eq!(found[0].pointer, "/state");
     assert!(found[0].meaning.is_additive());
     assert_eq!(compare_schedules(&first, &first), []);
+}
+
+#[test]
+fn a_schedule_whose_last_time_has_passed_is_refused() {
+    // 2026-11-22T12:00:00Z.
+    const NOW_MS: u64 = 1_795_348_800_000;
+    let check = |scheduled_at: &str, zone: &str, state: &str| {
+        let body =
+            json!({"pipeline_name": "p", "scheduled_at": scheduled_at, "time_zone": zone, "state": state});
+        let schedule = check_schedule(&body).unwrap();
+        let refused = check_not_over(&schedule, NOW_MS).err();
+        let codes = refused.map(|errors| errors.into_errors()).unwrap_or_default();
+        let codes: Vec<_> = codes
+            .into_iter()
+            .map(|error| (error.pointer, error.code))
+            .collect();
+        (has_end(&schedule), codes)
+    };
+    let never = || vec![("/scheduled_at".to_owned(), "never".to_owned())];
+    for (scheduled_at, zone, expected) in [
+        ("cron(0 2 * * ? *)", "UTC", (false, Vec::new())),
+        ("cron(0 2 * * ? 1970-2199)", "UTC", (false, Vec::new())),
+        ("rate(1 day)", "UTC", (false, Vec::new())),
+        ("cron(0 2 * * ? 2027)", "UTC", (true, Vec::new())),
+        ("cron(0 2 * * ? 2020-2025)", "UTC", (true, never())),
+        ("cron(0 2 1 1 ? 2026)", "UTC", (true, never())),
+        ("cron(1 12 22 11 ? 2026)", "UTC", (true, Vec::new())),
+        ("cron(0 12 22 11 ? 2026)", "UTC", (true, never())),
+        ("cron(1 12 22 11 ? 2026)", "Asia/Kolkata", (true, never())),
+        ("cron(0 0 29 2 ? 2027-2030)", "UTC", (true, Vec::new())),
+        ("cron(0 0 29 2 ? 2024-2027)", "UTC", (true, never())),
+    ] {
+        for state in ["enabled", "paused"] {
+            assert_eq!(
+                check(scheduled_at, zone, state),
+                expected,
+                "{scheduled_at} {zone}"
+            );
+        }
+    }
 }
