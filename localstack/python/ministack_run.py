@@ -9,7 +9,8 @@ checks what it replaces and leaves the stock behaviour where that is not there, 
 3. When the state is lost but the objects are kept, a stack that names its buckets would be refused. A bucket
    that is there already is adopted, with its objects; and, as on AWS, a bucket that holds objects outlives
    the deletion of its stack.
-4. Policies are checked against every schedule as one of the group `default`. Here it is that of its own group.
+4. Of an object that lies on the disk all is read for each range. Here it is the range.
+5. Policies are checked against every schedule as one of the group `default`. Here it is that of its own group.
 
 Environment: STATE_DIR (required), and what MiniStack itself reads.
 """
@@ -20,6 +21,7 @@ import shutil
 import signal
 import socketserver
 import sys
+import threading
 
 EXPECTED_VERSION = "1.5.33"
 
@@ -169,6 +171,45 @@ def adopt_buckets():
     provisioners.s3_bucket_name_conflict = lambda name: None
 
 
+class StoredBody:
+    """The bytes of an object on the disk; those that are asked for are read, and no others."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __getitem__(self, wanted):
+        with open(self.path, "rb") as file:
+            file.seek(wanted.start)
+            return file.read(wanted.stop - wanted.start)
+
+
+def read_ranges():
+    from ministack.services import s3
+
+    names = ("_get_object", "_read_body", "_object_disk_path")
+    stock_get, stock_read, disk_path = (getattr(s3, name, None) for name in names)
+    if stock_get is None or stock_read is None or disk_path is None:
+        warn("objects are read whole for each range: MiniStack's S3 has changed")
+        return
+    call = threading.local()
+
+    def get_object(bucket_name, key, headers, query_params=None):
+        is_part = (query_params or {}).keys() & {"versionId", "partNumber"}
+        call.is_ranged = bool(headers.get("range")) and not is_part
+        try:
+            return stock_get(bucket_name, key, headers, query_params)
+        finally:
+            call.is_ranged = False
+
+    def read_body(bucket_name, key, obj):
+        path = disk_path(bucket_name, key)
+        if getattr(call, "is_ranged", False) and obj.get("body") is None and path and os.path.isfile(path):
+            return StoredBody(path)
+        return stock_read(bucket_name, key, obj)
+
+    s3._get_object, s3._read_body = get_object, read_body
+
+
 def name_groups_of_schedules():
     from ministack.core import iam_actions
 
@@ -198,6 +239,7 @@ def main():
         speed_up()
         save_in_one_step(app, root)
         adopt_buckets()
+        read_ranges()
         name_groups_of_schedules()
     else:
         warn(f"MiniStack {version('ministack')} runs unchanged: the changes are for {EXPECTED_VERSION}")

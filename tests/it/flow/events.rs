@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use millrace_app::ports::{MessageSender, ObjectStore};
 use millrace_aws::{Connection, QueueUrls, Queues};
+use millrace_core::content_hash::ContentHash;
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::ids::{DocumentId, FileVersion};
@@ -16,6 +17,8 @@ use millrace_core::object_key;
 use millrace_store::documents::{DocumentState, NewDocument};
 use millrace_store::files::{BeginVersion, Handling, NewVersion};
 use millrace_tests::{Counter, Database, Road, repository, specs};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// The file that the samples are about.
 const FILE: &str = "0195833e-7a52-7d04-9f0c-3f6f0c1d2e4b";
@@ -32,6 +35,11 @@ fn sample(name: &str) -> SqsEvent {
         record.event_source_arn = Some("no queue".to_owned());
     }
     trigger
+}
+
+/// The body of a sample's message.
+fn body(name: &str) -> Value {
+    serde_json::from_str(sample(name).records[0].body.as_deref().unwrap()).unwrap()
 }
 
 fn failed(response: &SqsBatchResponse) -> Vec<&str> {
@@ -137,6 +145,15 @@ impl Functions {
         millrace_fn_status_updater::handler::handle(trigger, &deps).await
     }
 
+    /// The messages that went to the chunk queue.
+    fn sent_chunks(&self) -> Vec<Value> {
+        let messages = self.road.queues.all();
+        let chunks = messages.iter().filter(|message| message.queue == Queue::Chunk);
+        chunks
+            .map(|message| serde_json::from_str(&message.body).unwrap())
+            .collect()
+    }
+
     /// The queues that messages went to, reminders left out.
     fn sent(&self) -> Vec<Queue> {
         let messages = self.road.queues.all();
@@ -201,22 +218,34 @@ async fn a_large_file_is_planned_and_its_chunk_validated() {
     };
     let response = functions.csv_ingest(sample("csv-ingest-file"), 10).await;
     assert_eq!(failed(&response), Vec::<&str>::new());
-    // The sample is the very message that the plan sent.
-    let sent: Vec<serde_json::Value> = functions
-        .road
-        .queues
-        .all()
-        .iter()
-        .filter(|message| message.queue == Queue::Chunk)
-        .map(|message| serde_json::from_str(&message.body).unwrap())
-        .collect();
-    let body = sample("csv-ingest-chunk").records[0].body.clone().unwrap();
-    assert_eq!(sent, [serde_json::from_str::<serde_json::Value>(&body).unwrap()]);
+    assert_eq!(functions.sent_chunks(), [body("csv-ingest-chunk")]);
     functions.sent();
     let response = functions.csv_ingest(sample("csv-ingest-chunk"), 10).await;
     assert_eq!(failed(&response), Vec::<&str>::new());
     assert_eq!(functions.sent(), [Queue::Status, Queue::Perf]);
     assert!(functions.road.record(functions.file).await.facts.validated);
+}
+
+/// Of the object's hash the header is in the message's state, and the rest is read.
+#[tokio::test]
+async fn a_plan_goes_on_where_another_message_left_it() {
+    let Some(functions) = Functions::new(specs::ATTENDANCE, CSV).await else {
+        return;
+    };
+    let size_bytes = CSV.len() as u64;
+    let store = functions.database.store();
+    store.mark_received(functions.file, size_bytes, 10).await.unwrap();
+    let mut chunk = body("csv-ingest-chunk");
+    chunk["hop"] = json!(2);
+    for _ in 0..2 {
+        let response = functions.csv_ingest(sample("csv-ingest-plan-on"), 10).await;
+        assert_eq!(failed(&response), Vec::<&str>::new());
+        assert_eq!(functions.sent_chunks(), [chunk.clone()]);
+        functions.sent();
+    }
+    let whole = "select sha256 || ' ' || chunks_expected || ' ' || size_bytes from ingestion.file_tracker";
+    let sha256 = ContentHash::from(<[u8; 32]>::from(Sha256::digest(CSV)));
+    assert_eq!(functions.value(whole).await, format!("{sha256} 1 {size_bytes}"));
 }
 
 #[tokio::test]
@@ -293,10 +322,7 @@ async fn register(functions: &Functions, dataset: &str) -> DocumentId {
     let new = NewDocument {
         document_id,
         title: "Sample",
-        query: &serde_json::from_value(
-            serde_json::json!({"dataset": dataset, "group_by": [], "filters": []}),
-        )
-        .unwrap(),
+        query: &serde_json::from_value(json!({"dataset": dataset, "group_by": [], "filters": []})).unwrap(),
         client_id: "tests",
         idempotency: None,
     };
