@@ -37,7 +37,9 @@ async fn handle_message(message: Message, deps: &Deps) -> Result<Disposition, Ha
     if let Ok(work) = serde_json::from_str(&message.body) {
         return match work {
             Work::Chunk(Envelope { message, .. }) => match message {
-                ChunkMessage::ValidateChunk { file, range } => Ok(validate_chunk(&ports, file, range).await?),
+                ChunkMessage::ValidateChunk { file, range, point } => {
+                    Ok(validate_chunk(&ports, file, range, point.as_ref()).await?)
+                }
                 ChunkMessage::PlanOn { file, at } => Ok(plan_on(&ports, file, at).await?),
             },
             Work::Ingest(Envelope {

@@ -10,6 +10,7 @@ mod plan;
 mod repair;
 mod texts;
 
+use millrace_core::access_point::AccessPoint;
 use millrace_core::content_hash::ContentHash;
 use millrace_core::facts::{ContentFormat, Mode};
 use millrace_core::failure::Failure;
@@ -27,7 +28,7 @@ use self::plan::{Plan, hash_of};
 pub use self::repair::MAX_REPAIR_BYTES;
 use self::repair::check_again;
 pub(crate) use self::repair::read_layout;
-use self::texts::Texts;
+use self::texts::{PlannedChunk, Texts};
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};
 use crate::multipart::PARTS_AWAITED_SECONDS;
@@ -152,6 +153,7 @@ async fn check_object(
             format,
             texts,
             chunk_bytes,
+            growing: None,
         };
         return plan.make(at).await;
     }
@@ -237,34 +239,40 @@ fn known_size(record: &FileRecord) -> Result<u64, Failure> {
     record.size_bytes.ok_or_else(unknown)
 }
 
-/// Validates a range of a large object.
+/// Validates a range of a large object; of an archive, inflated from a point before it where one is known.
 ///
 /// # Errors
 /// A failure of a bucket, a queue or the database.
-pub async fn validate_chunk(ports: &IngestPorts<'_>, file: FileVersion, range: ChunkRange) -> Handled {
+pub async fn validate_chunk(
+    ports: &IngestPorts<'_>,
+    file: FileVersion,
+    range: ChunkRange,
+    point: Option<&AccessPoint>,
+) -> Handled {
     let record = match open_record(ports, file).await? {
         Opened::Record(record) => record,
         Opened::Over(disposition) => return Ok(disposition),
     };
-    let checked = check_range(ports, &record, range).await;
+    let checked = check_chunk(ports, &record, PlannedChunk { range, point }).await;
     handled(ports, file, checked).await
 }
 
-async fn check_range(
+async fn check_chunk(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
-    range: ChunkRange,
+    planned: PlannedChunk<'_>,
 ) -> Result<Disposition, Stopped> {
-    if ports.store.has_chunk(record.file, range.chunk).await? {
+    let chunk = planned.range.chunk;
+    if ports.store.has_chunk(record.file, chunk).await? {
         send_outbox(ports.store, ports.sender, record.file).await?;
         return Ok(Disposition::Done);
     }
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
     let mut texts = Texts::open(ports.landing, record.object(), known_size(record)?).await?;
-    let (chunk, _) = texts.check(ports, record, format, Some(range)).await?;
-    let checked = chunk.finish().await?;
-    Ok(register(ports, record.file, range.chunk, &checked, None).await?)
+    let (check, _) = texts.check(ports, record, format, Some(planned)).await?;
+    let checked = check.finish().await?;
+    Ok(register(ports, record.file, chunk, &checked, None).await?)
 }
 
 /// Validates a batch: a line a row, in one piece.

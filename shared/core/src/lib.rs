@@ -4,6 +4,7 @@
 //! time and random bytes come in as arguments. Start at [`definition`] for what a dataset is, at [`facts`] for the
 //! life of a file, and at [`message`] for what travels between the functions.
 
+pub mod access_point;
 pub mod catalogue;
 pub mod condition;
 pub mod content_hash;

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::access_point::AccessPoint;
 use crate::ids::{DocumentId, FileVersion, RunId};
 use crate::name::Name;
 use crate::pipeline::MoveKind;
@@ -122,6 +123,9 @@ pub struct PlanCheckpoint {
     pub hashed_bytes: u64,
     /// The state of the SHA-256 behind them, hexadecimal.
     pub hash: String,
+    /// Where the archive's member can be inflated on, not behind the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<AccessPoint>,
 }
 
 /// A range of an object that starts and ends at record boundaries. Offsets are those of the object, or of the archive's
@@ -157,6 +161,9 @@ pub enum ChunkMessage {
         file: FileVersion,
         /// The range.
         range: ChunkRange,
+        /// Where the archive's member that it starts in can be inflated on, not behind its start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        point: Option<AccessPoint>,
     },
     /// Go on with the plan of a large file version's object.
     PlanOn {

@@ -6,7 +6,9 @@
 //! headers say nothing but where the bytes begin.
 
 mod directory;
+mod inflater;
 mod member;
+mod points;
 
 use millrace_core::row_error::{FileError, Rule};
 
@@ -33,8 +35,8 @@ pub struct ArchiveLimits {
 }
 
 impl Default for ArchiveLimits {
-    /// 2 GiB, 10 GiB inflated and not above 200 times what came; 1,000 members. Whoever checks the end of a member inflates
-    /// all of it, within its time.
+    /// 2 GiB, 10 GiB inflated and not above 200 times what came; 1,000 members. A member without
+    /// access points is inflated from its beginning by whoever checks its end, within its time.
     fn default() -> Self {
         Self {
             archive_bytes: 2 << 30,
@@ -83,5 +85,7 @@ fn number<const BYTES: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     )
 }
 
+#[cfg(test)]
+mod point_tests;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use millrace_app::row_errors::{PageLimits, RejectedRow, list_row_errors};
 use millrace_core::facts::Mode;
 use millrace_core::ids::FileVersion;
-use millrace_tests::{Fault, Order, Random, ZipMember, zip};
+use millrace_core::message::Queue;
+use millrace_tests::{Fault, Order, Random, Sent, ZipMember, zip};
 
 use super::{SALES, Sales};
 
@@ -164,4 +165,63 @@ async fn an_archive_whose_last_member_is_damaged_is_refused_though_its_chunks_we
     }
     assert_eq!(sales.lines("select k2 from stored.cells_1").await, [""; 0]);
     sales.assert_clean().await;
+}
+
+/// The messages that say where a member can be inflated on, of all that are about its chunks.
+fn points(sales: &Sales) -> (usize, usize) {
+    let messages = sales.road.queues.all();
+    let chunks = messages.iter().filter(|message| message.queue == Queue::Chunk);
+    let has_point = |message: &&Sent| message.body.contains(r#""point":{"#);
+    (chunks.clone().filter(has_point).count(), chunks.count())
+}
+
+#[tokio::test]
+async fn a_large_member_is_inflated_on_from_where_each_chunk_begins() {
+    let seed = Random::seed(37);
+    println!("seed {seed}");
+    let Some(mut sales) = Sales::direct().await else {
+        return;
+    };
+    let mut random = Random::new(seed);
+    // Figures that compress as little as real ones do, so that there are many blocks.
+    let row = |number| match number % 10 {
+        0 => "2023-01-08,\"b\nc\",x,1,2\n".to_owned(),
+        _ => format!(
+            "2023-01-08,a,{}.{},1,2\n",
+            random.below(1_000_000),
+            random.below(1_000_000)
+        ),
+    };
+    let text = Sales::csv(&(0..40_000).map(row).collect::<String>());
+    let utf16: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let archive = zip(&[
+        ZipMember::deflated("small.csv", Sales::csv(&rows(&mut random, 10)).as_bytes()),
+        ZipMember::deflated("large.csv", text.as_bytes()),
+        ZipMember::stored("stored.csv", text.as_bytes()),
+        ZipMember::deflated("utf16.csv", &utf16),
+    ]);
+    sales.road.chunk_bytes = 100_000_000;
+    let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
+    sales.road.settle().await;
+    let whole = outcome(&sales, file).await;
+    sales.begin_anew().await;
+    (sales.road.chunk_bytes, sales.road.plan_bytes) = (250_000, 1_200_000);
+    let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
+    let mut order = Order::Random {
+        random,
+        twice_permille: 300,
+        reminders_permille: 100,
+    };
+    let (mut with_point, mut all) = (0, 0);
+    while !sales.road.queues.is_empty() {
+        sales.road.deliver_some(&mut order, 1).await;
+        let (points, chunks) = points(&sales);
+        (with_point, all) = (points.max(with_point), chunks.max(all));
+    }
+    // The first chunk of each member has none.
+    assert!(with_point >= 4 && with_point + 4 >= all, "{with_point} of {all}");
+    assert_eq!(outcome(&sales, file).await, whole);
 }

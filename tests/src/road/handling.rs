@@ -84,7 +84,9 @@ impl Road {
         let body = message.body.as_str();
         if message.queue == Queue::Chunk {
             return Some(match decode(body)? {
-                ChunkMessage::ValidateChunk { file, range } => validate_chunk(ports, file, range).await,
+                ChunkMessage::ValidateChunk { file, range, point } => {
+                    validate_chunk(ports, file, range, point.as_ref()).await
+                }
                 ChunkMessage::PlanOn { file, at } => plan_on(ports, file, at).await,
             });
         }

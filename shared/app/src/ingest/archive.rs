@@ -3,6 +3,7 @@
 //! Of the object its end is read, its directory, and each member; nothing of it is held but a piece. What is refused
 //! anywhere refuses the file.
 
+use millrace_core::access_point::AccessPoint;
 use millrace_core::failure::Failure;
 use millrace_core::object_key::ObjectAt;
 use millrace_core::row_error::FileError;
@@ -72,6 +73,23 @@ impl<'a> Archive<'a> {
             at: 0,
         })
     }
+
+    /// A member from one of its points on.
+    pub(super) async fn open_member_at(
+        &self,
+        member: &Member,
+        point: &AccessPoint,
+    ) -> Result<MemberStream, Failure> {
+        let no_point = || Failure::invalid("ingest.member", "the member has no such point");
+        let reader = MemberReader::at(member, point).ok_or_else(no_point)?;
+        let end = Some(self.end.directory_offset);
+        Ok(MemberStream {
+            stream: self.landing.open_at(&self.object, point.offset, end).await?,
+            reader,
+            pending: Vec::new(),
+            at: 0,
+        })
+    }
 }
 
 /// A range that is known to be small.
@@ -99,6 +117,11 @@ pub(super) struct MemberStream {
 }
 
 impl MemberStream {
+    /// Where the member can be inflated on, not behind an inflated byte.
+    pub(super) fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
+        self.reader.point_before(offset)
+    }
+
     /// The next piece; none once the last byte was as the directory declares.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Stopped> {
         while !self.reader.is_done() {

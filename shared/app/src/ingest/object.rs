@@ -1,5 +1,6 @@
 //! An object on its way through a check.
 
+use millrace_core::access_point::AccessPoint;
 use millrace_core::csv::Encoding;
 use millrace_core::failure::Failure;
 use millrace_core::object_key::ObjectAt;
@@ -86,15 +87,16 @@ impl Object {
         Self::of(Source::Member(Box::new(stream)))
     }
 
-    /// A member of an archive from a record on, to an end or its own. What lies before is inflated and dropped.
+    /// A member of an archive, of which so many bytes have passed, from a record on, to an end or its own. What lies before
+    /// is inflated and dropped.
     pub(super) async fn member_at(
         stream: MemberStream,
+        mut passed: u64,
         (start, end): (u64, Option<u64>),
         encoding: Encoding,
     ) -> Result<Self, Stopped> {
         let mut object = Self::member(stream).within(encoding);
-        object.left = end;
-        let mut passed = 0;
+        object.left = end.map(|end| end.saturating_sub(passed));
         while passed < start {
             let Some(mut bytes) = object.next_bytes().await? else {
                 break;
@@ -276,6 +278,14 @@ impl Object {
     /// What has passed.
     pub(super) fn into_hash(self) -> PassedHash {
         self.hash.unwrap_or_default()
+    }
+
+    /// Where an archive can be inflated on, not behind an offset of its member; none where the object is none.
+    pub(super) fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
+        match &self.source {
+            Source::Object(_) => None,
+            Source::Member(stream) => stream.point_before(offset),
+        }
     }
 
     /// What has passed so far.

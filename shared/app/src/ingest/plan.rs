@@ -3,6 +3,7 @@
 //! A plan goes on in another message before its function's time is up, so that an object may be of any size; a message that
 //! comes again finds the same chunks again.
 
+use millrace_core::access_point::AccessPoint;
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_core::message::{ChunkMessage, ChunkRange, Envelope, PlanCheckpoint, Queue};
@@ -12,7 +13,7 @@ use millrace_table::{FileFormat, Limits, Planner, Start};
 
 use super::hash::PassedHash;
 use super::object::{Object, Stopped};
-use super::texts::{Text, Texts};
+use super::texts::{Place, Text, Texts};
 use super::{IngestPorts, check_declared};
 use crate::Disposition;
 use crate::outbox::{send_outbox, send_reminder, to_body};
@@ -28,6 +29,14 @@ pub(super) struct Plan<'a> {
     pub(super) format: FileFormat<'a>,
     pub(super) texts: Texts<'a>,
     pub(super) chunk_bytes: u64,
+    pub(super) growing: Option<Growing>,
+}
+
+/// The chunk whose end is not known yet.
+pub(super) struct Growing {
+    chunk: u32,
+    /// Where an archive can be inflated on for its start.
+    point: Option<AccessPoint>,
 }
 
 impl Plan<'_> {
@@ -35,6 +44,10 @@ impl Plan<'_> {
     pub(super) async fn make(mut self, at: Option<PlanCheckpoint>) -> Result<Disposition, Stopped> {
         let limits = Limits::default();
         let (first, chunks) = at.as_ref().map_or((0, 0), |at| (at.member, at.chunk));
+        self.growing = at.as_ref().map(|at| Growing {
+            chunk: at.chunk,
+            point: at.point.clone(),
+        });
         let mut planner: Option<Planner> = None;
         let (mut read_bytes, mut hash) = (0, None);
         for number in first..self.texts.count() {
@@ -42,14 +55,17 @@ impl Plan<'_> {
             let planned = text.planned(number);
             let planner = match &mut planner {
                 Some(planner) => {
-                    self.send(planner.begin_member(&planned, &limits)).await?;
+                    let ready = planner.begin_member(&planned, &limits);
+                    self.send(ready, number, &text.object).await?;
                     planner
                 }
                 None => planner.insert(Planner::new(self.chunk_bytes, &planned, chunks, &limits)),
             };
             while let Some(bytes) = self.texts.next_bytes(number, &mut text).await? {
                 read_bytes += bytes.len() as u64;
-                self.send(planner.push(&bytes)).await?;
+                let ready = planner.push(&bytes);
+                self.send(ready, number, &text.object).await?;
+                self.grow(planner.open_chunk(), number, &text.object);
                 if planner.bytes_without_record() > MOST_WITHOUT_RECORD {
                     return Err(without_record().into());
                 }
@@ -62,17 +78,23 @@ impl Plan<'_> {
             hash = Some(text.object.into_hash());
         }
         let (rest, chunks) = planner.map(Planner::finish).unwrap_or_default();
-        self.send(rest).await?;
+        for range in rest {
+            let point = self.known_point(range.chunk);
+            send_chunk(self.ports.sender, self.record.file, range, point).await?;
+        }
         self.finish(chunks, hash).await
     }
 
     async fn text(&mut self, number: u32, at: Option<&PlanCheckpoint>) -> Result<Text, Stopped> {
-        let start = at.map(|at| Start {
-            offset: at.start,
-            record: at.first_record,
-            line: at.first_line,
+        let place = at.map(|at| Place {
+            start: Start {
+                offset: at.start,
+                record: at.first_record,
+                line: at.first_line,
+            },
+            point: at.point.as_ref(),
         });
-        let mut text = self.texts.text(number, self.format, start, None).await?;
+        let mut text = self.texts.text(number, self.format, place, None).await?;
         if let (Texts::One { .. }, Some(at)) = (&self.texts, at) {
             let hash = PassedHash::resume(at.hashed_bytes, &at.hash, at.start)?;
             text.object.hash_on(hash);
@@ -94,6 +116,7 @@ impl Plan<'_> {
             first_line: start.line,
             hashed_bytes: hash.map_or(0, PassedHash::bytes),
             hash: hash.map(PassedHash::state).unwrap_or_default(),
+            point: self.known_point(chunk).cloned(),
         };
         let file = self.record.file;
         let body = to_body(&Envelope::new(ChunkMessage::PlanOn { file, at }))?;
@@ -124,11 +147,37 @@ impl Plan<'_> {
         Ok(Disposition::Done)
     }
 
-    async fn send(&self, ranges: Vec<ChunkRange>) -> Result<(), Failure> {
+    /// Sends the chunks that were found while a text was read.
+    async fn send(&self, ranges: Vec<ChunkRange>, number: u32, object: &Object) -> Result<(), Failure> {
         for range in ranges {
-            send_chunk(self.ports.sender, self.record.file, range).await?;
+            let found = match range.member == number {
+                true => object.point_before(range.start),
+                false => None,
+            };
+            let point = self.known_point(range.chunk).or(found);
+            send_chunk(self.ports.sender, self.record.file, range, point).await?;
         }
         Ok(())
+    }
+
+    /// The point of the chunk that is growing.
+    fn known_point(&self, chunk: u32) -> Option<&AccessPoint> {
+        let growing = self.growing.as_ref().filter(|growing| growing.chunk == chunk);
+        growing?.point.as_ref()
+    }
+
+    /// Keeps the point of a chunk that has begun; those that were passed are not kept until its end.
+    fn grow(&mut self, open: Option<(u32, u32, Start)>, number: u32, object: &Object) {
+        let Some((chunk, member, start)) = open else {
+            return;
+        };
+        if self.growing.as_ref().is_none_or(|growing| growing.chunk != chunk) {
+            let point = object.point_before(start.offset).filter(|_| member == number);
+            self.growing = Some(Growing {
+                chunk,
+                point: point.cloned(),
+            });
+        }
     }
 }
 
@@ -145,7 +194,13 @@ pub(super) async fn hash_of(ports: &IngestPorts<'_>, record: &FileRecord) -> Res
     Ok(object.into_hash())
 }
 
-async fn send_chunk(sender: &dyn MessageSender, file: FileVersion, range: ChunkRange) -> Result<(), Failure> {
-    let body = to_body(&Envelope::new(ChunkMessage::ValidateChunk { file, range }))?;
+async fn send_chunk(
+    sender: &dyn MessageSender,
+    file: FileVersion,
+    range: ChunkRange,
+    point: Option<&AccessPoint>,
+) -> Result<(), Failure> {
+    let point = point.cloned();
+    let body = to_body(&Envelope::new(ChunkMessage::ValidateChunk { file, range, point }))?;
     sender.send(Queue::Chunk, body, 0).await
 }

@@ -1,5 +1,6 @@
 //! The texts of an object: the object itself, or the members of a zip archive.
 
+use millrace_core::access_point::AccessPoint;
 use millrace_core::csv::Encoding;
 use millrace_core::failure::Failure;
 use millrace_core::message::ChunkRange;
@@ -26,6 +27,23 @@ pub(super) enum Texts<'a> {
     },
     /// An archive of them.
     Members(Box<Archive<'a>>),
+}
+
+/// Where in a text somebody begins.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The record.
+    pub(super) start: Start,
+    /// Where an archive can be inflated on for it, if that is known.
+    pub(super) point: Option<&'a AccessPoint>,
+}
+
+/// The range that a chunk is.
+#[derive(Clone, Copy)]
+pub(super) struct PlannedChunk<'a> {
+    pub(super) range: ChunkRange,
+    /// Where an archive can be inflated on for its start, if that is known.
+    pub(super) point: Option<&'a AccessPoint>,
 }
 
 /// A text that stands behind its header, or where a chunk starts.
@@ -76,7 +94,7 @@ impl<'a> Texts<'a> {
         &mut self,
         number: u32,
         format: FileFormat<'_>,
-        at: Option<Start>,
+        at: Option<Place<'_>>,
         end: Option<u64>,
     ) -> Result<Text, Stopped> {
         match self {
@@ -91,7 +109,7 @@ impl<'a> Texts<'a> {
                 };
                 let mut text = Text::read(beginning, format).await?;
                 if at.is_some() || end.is_some() {
-                    text.start = at.unwrap_or(text.start);
+                    text.start = at.map_or(text.start, |at| at.start);
                     let range = (text.start.offset, end);
                     text.object = Object::open_at(*landing, object, range, text.encoding).await?;
                 }
@@ -134,10 +152,10 @@ impl<'a> Texts<'a> {
         ports: &IngestPorts<'a>,
         record: &FileRecord,
         format: FileFormat<'_>,
-        range: Option<ChunkRange>,
+        planned: Option<PlannedChunk<'_>>,
     ) -> Result<(ChunkCheck<'a>, Object), Stopped> {
         let mut chunk = None;
-        match self.check_into(ports, record, format, range, &mut chunk).await {
+        match self.check_into(ports, record, format, planned, &mut chunk).await {
             Ok(object) => match (chunk, object) {
                 (Some(chunk), Some(object)) => Ok((chunk, object)),
                 _ => Err(Failure::invalid("ingest.check", "there is no text").into()),
@@ -156,14 +174,18 @@ impl<'a> Texts<'a> {
         ports: &IngestPorts<'a>,
         record: &FileRecord,
         format: FileFormat<'_>,
-        range: Option<ChunkRange>,
+        planned: Option<PlannedChunk<'_>>,
         chunk: &mut Option<ChunkCheck<'a>>,
     ) -> Result<Option<Object>, Stopped> {
         let all = (0, self.count().saturating_sub(1));
+        let range = planned.map(|planned| planned.range);
         let (first, last) = range.map_or(all, |range| (range.member, range.last_member));
         let mut object = None;
         for number in first..=last {
-            let at = range.filter(|_| number == first).map(Start::from);
+            let at = planned.filter(|_| number == first).map(|planned| Place {
+                start: Start::from(planned.range),
+                point: planned.point,
+            });
             let end = range.filter(|_| number == last).map(|range| range.end);
             let mut text = self.text(number, format, at, end).await?;
             let (header, start) = (&text.header, text.start);
@@ -193,16 +215,19 @@ async fn text_of_member(
     archive: &Archive<'_>,
     member: &Member,
     format: FileFormat<'_>,
-    at: Option<Start>,
+    at: Option<Place<'_>>,
     end: Option<u64>,
 ) -> Result<Text, Stopped> {
     let beginning = Object::member(archive.open_member(member).await?);
     let mut text = Text::read(beginning, format).await?;
     if at.is_some() || end.is_some() {
-        text.start = at.unwrap_or(text.start);
+        text.start = at.map_or(text.start, |at| at.start);
+        let (passed, again) = match at.and_then(|at| at.point) {
+            Some(point) => (point.inflated_bytes, archive.open_member_at(member, point).await?),
+            None => (0, archive.open_member(member).await?),
+        };
         let range = (text.start.offset, end);
-        let again = archive.open_member(member).await?;
-        text.object = Object::member_at(again, range, text.encoding).await?;
+        text.object = Object::member_at(again, passed, range, text.encoding).await?;
     }
     Ok(text)
 }

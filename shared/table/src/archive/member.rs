@@ -1,10 +1,11 @@
 //! A member's bytes, as they are inflated.
 
 use crc32fast::Hasher;
+use millrace_core::access_point::AccessPoint;
 use millrace_core::row_error::FileError;
-use miniz_oxide::inflate::stream::{InflateState, inflate};
-use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
+use super::inflater::{Inflater, Step};
+use super::points::AccessPoints;
 use super::{Member, bad, in_member, number};
 
 const LOCAL: &[u8] = b"PK\x03\x04";
@@ -12,14 +13,20 @@ const LOCAL_BYTES: usize = 30;
 
 /// Reads a member from the bytes that begin at its [`offset`](Member::offset), in pieces of any size.
 ///
-/// Memory: the window of deflate and one piece of output. The checksum is compared when the last byte is there: what came
+/// Memory: the window of deflate, one piece of output, the last access points. The checksum is compared when the last byte is there: what came
 /// out before counts only if [`Self::read`] says in the end that it was all.
 pub struct MemberReader {
     name: String,
     /// The local header as far as it is there; none once it has been passed.
     header: Option<Vec<u8>>,
-    state: Option<Box<InflateState>>,
+    /// None where the member is stored as it is.
+    inflater: Option<Inflater>,
+    points: AccessPoints,
+    /// Offset in the archive of the next byte.
+    offset: u64,
     compressed_left: u64,
+    /// Inflated bytes that have come, and that are to come.
+    inflated: u64,
     left: u64,
     hasher: Hasher,
     crc32: u64,
@@ -45,15 +52,42 @@ impl MemberReader {
         Self {
             name: member.name.clone(),
             header: Some(Vec::with_capacity(LOCAL_BYTES)),
-            state: member
-                .is_deflated
-                .then(|| InflateState::new_boxed(DataFormat::Raw)),
+            inflater: member.is_deflated.then(Inflater::new),
+            points: AccessPoints::default(),
+            offset: member.offset,
             compressed_left: member.compressed_bytes,
+            inflated: 0,
             left: member.bytes,
             hasher: Hasher::new(),
             crc32: member.crc32,
             is_done: false,
         }
+    }
+
+    /// A reader that stands at a point of the member, for the bytes from the point's offset on: what comes out, and what is
+    /// refused, is as if it had read what lies before; none where the member has no such point.
+    #[must_use]
+    pub fn at(member: &Member, point: &AccessPoint) -> Option<Self> {
+        let inflater = match member.is_deflated {
+            true => Some(Inflater::at(point)?),
+            false => None,
+        };
+        Some(Self {
+            header: None,
+            inflater,
+            offset: point.offset,
+            compressed_left: Some(point.compressed_left).filter(|left| *left <= member.compressed_bytes)?,
+            inflated: point.inflated_bytes,
+            left: member.bytes.checked_sub(point.inflated_bytes)?,
+            hasher: Hasher::new_with_initial_len(point.crc32, point.inflated_bytes),
+            ..Self::new(member)
+        })
+    }
+
+    /// The last point known from which the member can be inflated on to an inflated byte; of those passed not long ago.
+    #[must_use]
+    pub fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
+        self.points.before(offset)
     }
 
     /// Whether the last byte came out, and all is as declared.
@@ -70,6 +104,7 @@ impl MemberReader {
         let in_header = self.pass_header(piece)?;
         let rest = &piece[in_header..];
         if self.header.is_some() || self.is_done {
+            self.offset += in_header as u64;
             return Ok(Inflated {
                 taken: in_header,
                 bytes: Vec::new(),
@@ -77,25 +112,60 @@ impl MemberReader {
         }
         let most = usize::try_from(self.compressed_left).unwrap_or(usize::MAX);
         let input = &rest[..rest.len().min(most)];
-        let (taken, bytes, has_ended) = match &mut self.state {
-            Some(state) => deflated(state, input).ok_or_else(|| self.bad("is damaged"))?,
+        let Step {
+            taken,
+            bytes,
+            has_ended,
+        } = match &mut self.inflater {
+            Some(inflater) => inflater.read(input).ok_or_else(|| self.bad("is damaged"))?,
             None => {
                 let taken = input.len().min(Self::PIECE_BYTES);
-                (taken, input[..taken].to_vec(), taken == most)
+                Step {
+                    taken,
+                    bytes: input[..taken].to_vec(),
+                    has_ended: taken == most,
+                }
             }
         };
         self.compressed_left -= taken as u64;
+        self.offset += (in_header + taken) as u64;
         self.count(&bytes)?;
         let is_stuck = self.compressed_left == 0 && taken == 0 && bytes.is_empty();
         if has_ended {
             self.finish()?;
         } else if is_stuck {
             return Err(self.bad("is damaged: its data have no end"));
+        } else if self.points.is_due(self.inflated) {
+            self.pass_point();
         }
         Ok(Inflated {
             taken: in_header + taken,
             bytes,
         })
+    }
+
+    /// Notes where it stands, unless it stands within a block.
+    fn pass_point(&mut self) {
+        let (bits, bit_buffer, window) = match &self.inflater {
+            Some(inflater) => match inflater.boundary() {
+                Some(boundary) => (
+                    boundary.num_bits,
+                    boundary.bit_buf,
+                    inflater.window(self.inflated),
+                ),
+                None => return,
+            },
+            None => (0, 0, Vec::new()),
+        };
+        self.points.pass(AccessPoint {
+            offset: self.offset,
+            compressed_left: self.compressed_left,
+            inflated_bytes: self.inflated,
+            crc32: self.hasher.clone().finalize(),
+            bits,
+            bit_buffer,
+            window,
+        });
     }
 
     /// The error for an archive whose bytes end within the member.
@@ -136,6 +206,7 @@ impl MemberReader {
     fn count(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or_else(|| self.bad("is damaged: it holds more bytes than declared"))?;
+        self.inflated += bytes.len() as u64;
         self.hasher.update(bytes);
         Ok(())
     }
@@ -150,19 +221,6 @@ impl MemberReader {
         }
         self.is_done = true;
         Ok(())
-    }
-}
-
-/// What of the input was taken, what came out, and whether that was the end; none where the data are no deflated ones.
-fn deflated(state: &mut InflateState, input: &[u8]) -> Option<(usize, Vec<u8>, bool)> {
-    let mut output = vec![0; MemberReader::PIECE_BYTES];
-    let result = inflate(state, input, &mut output, MZFlush::None);
-    output.truncate(result.bytes_written);
-    match result.status {
-        Ok(MZStatus::StreamEnd) => Some((result.bytes_consumed, output, true)),
-        // Nothing in and nothing out is no error: more has to come.
-        Ok(_) | Err(MZError::Buf) => Some((result.bytes_consumed, output, false)),
-        Err(_) => None,
     }
 }
 

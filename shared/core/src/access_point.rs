@@ -1,0 +1,48 @@
+//! Places within a deflated member of an archive.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A place between two blocks of a deflated member, from which it can be inflated on without what lies before (an access
+/// point, as zlib's example `zran` has it); or any place of a stored one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessPoint {
+    /// Offset in the archive of the next byte.
+    pub offset: u64,
+    /// How many bytes of the member's data come from there on.
+    pub compressed_left: u64,
+    /// How many bytes of the member, once inflated, lie before it.
+    pub inflated_bytes: u64,
+    /// CRC-32 of those.
+    pub crc32: u32,
+    /// How many bits of the byte before belong to the next block, 0 to 7.
+    #[serde(default)]
+    pub bits: u8,
+    /// These bits.
+    #[serde(default)]
+    pub bit_buffer: u8,
+    /// The last inflated bytes, to which the next block may refer: 32 KiB, or all; base64 in JSON.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub window: Vec<u8>,
+}
+
+impl std::fmt::Debug for AccessPoint {
+    /// Without the window: it is somebody's data.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AccessPoint")
+            .field("offset", &self.offset)
+            .field("inflated_bytes", &self.inflated_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
+}
