@@ -12,6 +12,9 @@ use millrace_table::{ArchiveLimits, Directory, End, Member, MemberReader};
 use super::object::Stopped;
 use crate::ports::{ObjectReader, ObjectStream};
 
+/// Bytes of the archive that are read for a member's header alone, its local header among them.
+const BEGINNING_BYTES: u64 = 64 * 1024;
+
 /// What became of a member, with its name.
 pub(super) fn named(member: &Member, stopped: Stopped) -> Stopped {
     match stopped {
@@ -64,9 +67,19 @@ impl<'a> Archive<'a> {
     }
 
     pub(super) async fn open_member(&self, member: &Member) -> Result<MemberStream, Failure> {
-        let end = Some(self.end.directory_offset);
+        self.open_range(member, self.end.directory_offset).await
+    }
+
+    /// A member of which no more comes than a header takes, as a rule: it ends as one that is cut off does.
+    pub(super) async fn open_beginning(&self, member: &Member) -> Result<MemberStream, Failure> {
+        let end = member.offset.saturating_add(BEGINNING_BYTES);
+        self.open_range(member, end.min(self.end.directory_offset)).await
+    }
+
+    async fn open_range(&self, member: &Member, end: u64) -> Result<MemberStream, Failure> {
+        let (object, end) = (&self.object, Some(end));
         Ok(MemberStream {
-            stream: self.landing.open_at(&self.object, member.offset, end).await?,
+            stream: self.landing.open_at(object, member.offset, end).await?,
             reader: MemberReader::new(member),
             pending: Vec::new(),
             at: 0,

@@ -107,6 +107,34 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// The text in which the rows of a member stand, or of no member.
+    pub(super) fn number_of(&self, member: Option<&str>) -> Option<u32> {
+        match (self, member) {
+            (Self::One { .. }, None) => Some(0),
+            (Self::Members(archive), Some(name)) => {
+                let mut members = archive.members().iter();
+                let number = members.position(|member| member.name == name)?;
+                u32::try_from(number).ok()
+            }
+            (Self::One { .. }, Some(_)) | (Self::Members(_), None) => None,
+        }
+    }
+
+    /// Opens a text for its header alone.
+    pub(super) async fn beginning(&mut self, number: u32, format: FileFormat<'_>) -> Result<Text, Stopped> {
+        if let Self::Members(archive) = self
+            && let Some(member) = archive.members().get(number as usize)
+        {
+            let beginning = Object::member(archive.open_beginning(member).await?);
+            match Text::read(beginning, format).await {
+                // The header may be longer than that: all of the member says.
+                Err(Stopped::Refused(_)) => {}
+                read => return read,
+            }
+        }
+        self.text(number, format, None, None).await
+    }
+
     /// What becomes of a text, with its name.
     fn named(&self, number: u32, stopped: Stopped) -> Stopped {
         match self.name(number) {
