@@ -1,6 +1,7 @@
 //! Repair files of archives: rows are named by member and line.
 
 use millrace_core::csv::{CsvFormat, Quote};
+use proptest::prelude::*;
 
 use super::*;
 use crate::repair::{MEMBER_COLUMN, RowsOf};
@@ -347,5 +348,47 @@ fn names_go_there_and_back_where_nothing_can_be_quoted() {
     for (at, name) in names.iter().enumerate() {
         let row = &taken[&((*name).to_owned(), 2)];
         assert_eq!(*row, format!("2023-01-08|{}000|Male|4|Asha", at + 1));
+    }
+}
+
+proptest! {
+    /// Whatever the members hold and are called: their repair file, sent back as it is, changes nothing.
+    #[test]
+    fn a_repair_file_of_members_that_comes_back_as_it_went_changes_nothing(
+        bodies in proptest::collection::vec(
+            (0..5_usize, "[a,'\"\\n;\\\\ ]{1,6}", proptest::collection::vec("[a,'\"\\n\\r;0-9 -]{0,12}", 0..6)),
+            1..5,
+        ),
+        quote in 0..3_usize,
+    ) {
+        const HEADERS: [&str; 5] = [
+            "day,school,gender,grade,name",
+            "day,school,gender,grade,name",
+            "grade,school,day",
+            "day;school;gender;grade;name",
+            "name,day,school,grade,gender",
+        ];
+        let fields = fields();
+        let csv = CsvFormat {
+            quote: [Quote::Double, Quote::Single, Quote::None][quote],
+            ..CsvFormat::default()
+        };
+        let format = FileFormat { fields: &fields, csv: &csv };
+        let texts: BTreeMap<String, String> = bodies
+            .into_iter()
+            .map(|(header, name, body)| (name, format!("{}\n{}", HEADERS[header], body.join("\n"))))
+            .collect();
+        let texts: Vec<(&str, &str)> =
+            texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let archive = Archive::checked(format, &texts);
+        if archive.rejected.is_empty() {
+            return Ok(());
+        }
+        let (kept, rejected) = archive.repaired(&archive.repair_file()).unwrap();
+        prop_assert_eq!(kept, Kept::new());
+        // Cells may be quoted in another way; what they say, and what is wrong with it, is the same.
+        let told = |row: RejectedRow| (row.member, row.record, row.line, row.errors);
+        let all = |rows: Vec<RejectedRow>| rows.into_iter().map(told).collect::<Vec<_>>();
+        prop_assert_eq!(all(rejected), all(archive.rejected));
     }
 }
