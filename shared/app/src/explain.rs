@@ -89,6 +89,8 @@ pub struct TracedLine {
     pub record: u64,
     /// The physical line on which it starts.
     pub line: u64,
+    /// The member of the archive that it stands in, where the file is one; the line is the member's.
+    pub member: Option<String>,
     /// Its value of each of the dataset's key fields.
     pub keys: Vec<Option<String>>,
     /// Its value of each measure; none where it is not part of it.
@@ -329,7 +331,9 @@ impl Page {
                 if self.lines.len() >= self.limit && is_next {
                     return Ok(Some(record - 1));
                 }
-                self.lines.push(columns.line(&block, traced.row, &traced.counts)?);
+                let member = stream.member().map(str::to_owned);
+                self.lines
+                    .push(columns.line(&block, member, traced.row, &traced.counts)?);
             }
             if self.scanned_rows >= MAX_SCANNED_ROWS {
                 return Ok(Some(last));
@@ -346,7 +350,13 @@ struct Columns {
 }
 
 impl Columns {
-    fn line(&self, block: &Block, row: usize, counts: &[bool]) -> Result<TracedLine, Failure> {
+    fn line(
+        &self,
+        block: &Block,
+        member: Option<String>,
+        row: usize,
+        counts: &[bool],
+    ) -> Result<TracedLine, Failure> {
         let text = |position: &usize| block.columns[*position].text_at(row).map_err(defect);
         let measure = |(position, counts): (&usize, &bool)| match counts {
             true => text(position),
@@ -355,6 +365,7 @@ impl Columns {
         Ok(TracedLine {
             record: block.records[row],
             line: block.lines[row],
+            member,
             keys: self.keys.iter().map(text).collect::<Result<_, _>>()?,
             measures: self
                 .measures

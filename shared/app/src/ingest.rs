@@ -5,6 +5,7 @@
 
 mod archive;
 mod hash;
+mod layouts;
 mod object;
 mod plan;
 mod repair;
@@ -22,12 +23,12 @@ use millrace_store::files::{FileRecord, FinishedChunk, WholeFile};
 use millrace_table::FileFormat;
 
 use self::hash::PassedHash;
+pub(crate) use self::layouts::Layouts;
 use self::object::Object;
 pub(crate) use self::object::Stopped;
 use self::plan::{Plan, hash_of};
 pub use self::repair::MAX_REPAIR_BYTES;
 use self::repair::check_again;
-pub(crate) use self::repair::read_layout;
 use self::texts::{PlannedChunk, Texts};
 use crate::chunk_check::{Checked, ChunkCheck};
 use crate::format::{SpecFormat, load_format};

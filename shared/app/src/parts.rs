@@ -94,6 +94,11 @@ impl PartStream {
         self.reader.schema()
     }
 
+    /// The member of an archive that the last block stands in.
+    pub(crate) fn member(&self) -> Option<&str> {
+        self.reader.member()
+    }
+
     /// The next block; none once the part's end has been read and found right.
     ///
     /// # Errors

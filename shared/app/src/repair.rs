@@ -11,7 +11,7 @@ use millrace_store::repairs::{BeginRepair, NewRepair};
 use millrace_table::RepairWriter;
 
 use crate::format::load_format;
-use crate::ingest::{Stopped, UPLOAD_AWAITED_SECONDS, read_layout};
+use crate::ingest::{Layouts, Stopped, UPLOAD_AWAITED_SECONDS};
 use crate::outbox::{send_outbox, send_reminder};
 use crate::ports::{DownloadSigner, MessageSender, ObjectReader, ObjectSink, ObjectStore};
 use crate::row_errors::RejectedRows;
@@ -111,16 +111,18 @@ pub async fn write_repair_file(
     if rejected.size_bytes() > MAX_HERE_BYTES as u64 && ports.documents.size(&key).await?.is_some() {
         return Ok(RepairCsv::At(sign(ports, record, &key).await?));
     }
-    let (_, layout) = read_layout(ports.landing, &root, spec.as_file_format()).await?;
-    let mut writer = RepairWriter::new(layout, &spec.fields).map_err(defect)?;
+    let mut layouts = Layouts::open(ports.landing, &root, spec.as_file_format()).await?;
+    let layout = layouts.first(rejected.first().await?).await?.rows.clone();
+    let mut writer = RepairWriter::new(layout, layouts.rows_of(), &spec.fields).map_err(defect)?;
     let mut output = Output {
         bytes: Vec::new(),
         sink: None,
     };
     writer.write_header(&mut output.bytes);
     while let Some(rows) = rejected.next_rows().await? {
-        for row in rows.iter().filter(|row| !row.is_of_repair) {
-            writer.write_row(row, &mut output.bytes);
+        for row in &rows {
+            let own = layouts.of(row).await?;
+            writer.write_row(row, &own.rows, &mut output.bytes);
         }
         output.write_large(ports.documents, &key).await?;
     }

@@ -142,12 +142,15 @@ fn json_bytes(row: &RejectedRow) -> Result<usize, serde_json::Error> {
     Ok(AROUND + text.len() + serde_json::to_string(&row.errors)?.len())
 }
 
-/// All rejected rows of a file version, in the order of the file, some at a time.
+/// All rejected rows of a file version, in the order of the file, some at a time. What a repaired file had too much is no
+/// row of the file, and left out.
 pub(crate) struct RejectedRows<'a> {
     collections: &'a dyn ObjectStore,
     objects: std::vec::IntoIter<RowErrorObject>,
     /// The object at hand, and how far it was read.
     current: Option<(RowErrorObject, u64)>,
+    /// Rows that were read for the first of them.
+    ahead: Option<Vec<RejectedRow>>,
     size_bytes: u64,
 }
 
@@ -163,6 +166,7 @@ impl<'a> RejectedRows<'a> {
             size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
             objects: objects.into_iter(),
             current: None,
+            ahead: None,
         })
     }
 
@@ -171,8 +175,27 @@ impl<'a> RejectedRows<'a> {
         self.size_bytes
     }
 
-    /// The next rows; none at the end.
+    /// The first row, which is to come yet.
+    pub(crate) async fn first(&mut self) -> Result<Option<&RejectedRow>, Failure> {
+        self.ahead = self.next_rows().await?;
+        Ok(self.ahead.as_ref().and_then(|rows| rows.first()))
+    }
+
+    /// The next rows, never an empty number of them; none at the end.
     pub(crate) async fn next_rows(&mut self) -> Result<Option<Vec<RejectedRow>>, Failure> {
+        if let Some(rows) = self.ahead.take() {
+            return Ok(Some(rows));
+        }
+        while let Some(mut rows) = self.read_rows().await? {
+            rows.retain(|row| !row.is_of_repair);
+            if !rows.is_empty() {
+                return Ok(Some(rows));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn read_rows(&mut self) -> Result<Option<Vec<RejectedRow>>, Failure> {
         loop {
             let (object, offset) = match self.current.take() {
                 Some((object, offset)) if offset < object.size_bytes => (object, offset),

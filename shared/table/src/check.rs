@@ -218,6 +218,7 @@ impl FileCheck {
     ) -> Result<(), CheckError> {
         self.check_records(Extent::Whole)?;
         self.write_block()?;
+        self.part.begin_member(name)?;
         let columns = Columns::of(format.fields, header)?;
         self.scanner = Scanner::new(header.dialect, self.report.limits.record_bytes, first_line);
         (self.quote, self.free_cells) = (header.dialect.quote, header.free_cells);

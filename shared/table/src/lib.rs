@@ -27,5 +27,5 @@ pub use part::{PartError, PartPieces, PartReader, PartSpec, PartWriter};
 pub use plan::{PlannedText, Planner};
 pub use rejected::{RejectedRow, read_rejected};
 pub use render::OutOfCalendar;
-pub use repair::{Mended, RepairFile, RepairWriter, RowLayout};
+pub use repair::{Mended, RepairFile, RepairWriter, RowLayout, RowsOf};
 pub use scan::Extent;

@@ -18,13 +18,18 @@ pub use writer::PartWriter;
 
 const MAGIC: [u8; 4] = *b"MRPT";
 const VERSION: u16 = 1;
+/// The version of a part whose blocks are of members.
+const VERSION_OF_MEMBERS: u16 = 2;
 const HEADER_BYTES: usize = 1 << 20;
 const FRAME_END: u8 = 0;
 const FRAME_BLOCK: u8 = 1;
+const FRAME_MEMBER: u8 = 2;
 /// The most rows of a block.
 pub const BLOCK_ROWS: usize = 1 << 16;
 const PAYLOAD_BYTES: usize = 32 << 20;
 const SECTION_BYTES: usize = 32 << 20;
+/// The longest name of a member.
+const MEMBER_BYTES: usize = 1 << 10;
 const DIRECTORY_ENTRY_BYTES: usize = 9;
 const METHOD_STORED: u8 = 0;
 const METHOD_ZSTD: u8 = 1;
@@ -73,6 +78,9 @@ pub enum PartError {
     /// A block that does not fit the schema or the format's limits; nothing was written of it.
     #[error("the block does not fit the part: {0}")]
     BadBlock(&'static str),
+    /// A member that the part cannot have; nothing was written of it.
+    #[error("the member does not fit the part: {0}")]
+    BadMember(&'static str),
     /// The part was ended already.
     #[error("the part has its end")]
     Finished,
@@ -91,6 +99,7 @@ impl PartError {
             Self::Truncated => "part_truncated",
             Self::Damaged(_) => "part_damaged",
             Self::BadBlock(_) => "bad_block",
+            Self::BadMember(_) => "bad_member",
             Self::Finished => "part_finished",
             Self::Io(_) => "part_io",
         }

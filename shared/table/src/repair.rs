@@ -5,6 +5,9 @@
 //! came. A row that cannot be laid out under the header (its quoting is bad, it has too many or too few cells) is one
 //! cell that holds its whole line, and is taken back as a line; so a row that nobody mended is still what it was.
 //!
+//! Of an archive the header is that of one member, and a column more names each row's ([`MEMBER_COLUMN`]), whose lines
+//! begin anew. Rows of members whose header or dialect is another are one cell as well, and stay lines of their member.
+//!
 //! Nothing is put before a cell that begins like a formula: that would change the data. Whoever opens a repair file in a
 //! spreadsheet program imports its columns as text.
 
@@ -31,6 +34,20 @@ pub const COLUMNS: [&str; 4] = [
     "millrace_problem",
     "millrace_suggestion",
 ];
+
+/// The column before those, where the rows came in an archive: the name of the member that the line is of.
+pub const MEMBER_COLUMN: &str = "millrace_member";
+
+/// Whose rows a repair file holds, and so what names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsOf {
+    /// A file's: the line.
+    File,
+    /// Those of an archive's only member: member and line, of which a repaired file may leave the member out.
+    OneMember,
+    /// Those of an archive's members: member and line.
+    Members,
+}
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -69,6 +86,33 @@ impl RowLayout {
     #[must_use]
     pub fn header_line(&self) -> Vec<u8> {
         [self.header.as_slice(), b"\n"].concat()
+    }
+
+    /// Whether the cells of the one can stand in the columns of the other as they are.
+    fn is_like(&self, other: &Self) -> bool {
+        self.dialect == other.dialect && self.names == other.names
+    }
+
+    /// The name of a member as it stands in a cell. Where nothing can be quoted, what would need it is escaped, and with it
+    /// what escapes, so that no two names are shown as one.
+    fn member_name(&self, name: &str) -> String {
+        if self.dialect.quote != Dialect::NO_QUOTE {
+            return name.to_owned();
+        }
+        let delimiter = char::from(self.dialect.delimiter);
+        let mut shown = String::with_capacity(name.len());
+        for character in name.chars() {
+            match character == delimiter || matches!(character, '\n' | '\r' | '\\') {
+                true => shown.extend(character.escape_unicode()),
+                false => shown.push(character),
+            }
+        }
+        shown
+    }
+
+    /// The row's cells where its own layout is like this one; else none, as where it cannot be laid out at all.
+    fn cells_of_like<'a>(&self, row: &'a RejectedRow, own: &Self) -> Option<Vec<Cell<'a>>> {
+        self.is_like(own).then(|| self.cells(row)).flatten()
     }
 
     /// The row's cells, one for each column; none where it cannot be laid out, and is shown as one cell.

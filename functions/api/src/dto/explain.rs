@@ -166,6 +166,10 @@ pub struct LineDetail {
     pub record: u64,
     /// The physical line on which it starts.
     pub line: u64,
+    /// The member of the zip archive that it stands in, where the file is one; the line is the member's. Of files that came
+    /// before members were kept it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// Its values of the dataset's key fields.
     pub keys: Vec<Option<String>>,
     /// Its value of each measure; null where it is not part of it.
@@ -244,6 +248,7 @@ pub fn line_page(definition: &DatasetDefinition, traced: TracedLines) -> LinePag
     let items = traced.lines.into_iter().map(|line| LineDetail {
         record: line.record,
         line: line.line,
+        member: line.member,
         keys: line.keys,
         measures: line.measures,
     });

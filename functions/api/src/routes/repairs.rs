@@ -34,7 +34,9 @@ use crate::routes::uploads::{accepted, request_hash, unknown_spec};
 ///
 /// It has the file's own header and dialect, the cells as they came, and four columns behind them: `millrace_line`,
 /// `millrace_column`, `millrace_problem` and `millrace_suggestion`. A row that cannot be laid out under the header is one
-/// cell, which is read back as a line. A suggestion is made where one reading is left; nothing applies it. The text is
+/// cell, which is read back as a line. Of a zip archive the header is that of the first member with rejected rows, and
+/// `millrace_member` names each row's, before its line there; rows of a member whose header or dialect is another are one
+/// cell, too, and stay lines of that member. A suggestion is made where one reading is left; nothing applies it. The text is
 /// UTF-8 with a mark of byte order. Cells are data: one that begins with `=`, `+`, `-` or `@` is not changed. Open the
 /// file in a spreadsheet program by importing it with all columns as text; that also keeps leading zeros and dates.
 #[utoipa::path(get, path = "/ingestion/files/{file_id}/repair.csv", operation_id = "fetch_repair_file",
@@ -80,7 +82,8 @@ fn no_repair_file(error: RepairFileError) -> Problem {
 
 /// Takes a repaired file: registers a new version of the file, with the mended rows in their places.
 ///
-/// Rows find their places by `millrace_line`; the other three columns are not looked at. A row of a line that was not
+/// Rows find their places by `millrace_line`, those of a zip archive by `millrace_member` too, which may be left out where
+/// it has one member; the other three columns are not looked at. A row of a line that was not
 /// rejected, or that is there twice, becomes a row error of the new version (`is_of_repair`). Rows that are still wrong,
 /// and rejected rows that are left out, stay rejected. `version` names the version whose repair file it was; without it,
 /// the latest is meant. At most 32 MiB are taken, larger ones in several: what does not fit in a form goes to the address
@@ -144,7 +147,7 @@ pub(crate) async fn open(
 
 /// Has a file's rejected rows checked against the newest version of its spec: registers a new version of the file.
 ///
-/// Where no row becomes clean, that version says that it changed nothing (`unchanged_of`).
+/// Rows of a zip archive are read by the headers of their members. Where no row becomes clean, that version says that it changed nothing (`unchanged_of`).
 #[utoipa::path(post, path = "/ingestion/files/{file_id}/replay", operation_id = "replay_file", tag = "ingestion",
     params(("file_id" = String, Path, description = "The file", example = "01859000-0000-7000-8000-000000000000"),
         VersionQuery),

@@ -13,6 +13,9 @@ use millrace_table::{ArchiveLimits, Directory, End, Member, MemberReader};
 use super::object::Stopped;
 use crate::ports::{ObjectReader, ObjectStream};
 
+/// Bytes of the archive that are read for a member's header alone, its local header among them.
+const BEGINNING_BYTES: u64 = 64 * 1024;
+
 /// What became of a member, with its name.
 pub(super) fn named(member: &Member, stopped: Stopped) -> Stopped {
     match stopped {
@@ -65,13 +68,15 @@ impl<'a> Archive<'a> {
     }
 
     pub(super) async fn open_member(&self, member: &Member) -> Result<MemberStream, Failure> {
-        let end = Some(self.end.directory_offset);
-        Ok(MemberStream {
-            stream: self.landing.open_at(&self.object, member.offset, end).await?,
-            reader: MemberReader::new(member),
-            pending: Vec::new(),
-            at: 0,
-        })
+        let range = (member.offset, self.end.directory_offset);
+        self.open_range(MemberReader::new(member), range).await
+    }
+
+    /// A member of which no more comes than a header takes, as a rule: it ends as one that is cut off does.
+    pub(super) async fn open_beginning(&self, member: &Member) -> Result<MemberStream, Failure> {
+        let end = member.offset.saturating_add(BEGINNING_BYTES);
+        let range = (member.offset, end.min(self.end.directory_offset));
+        self.open_range(MemberReader::new(member), range).await
     }
 
     /// A member from one of its points on.
@@ -82,9 +87,17 @@ impl<'a> Archive<'a> {
     ) -> Result<MemberStream, Failure> {
         let no_point = || Failure::invalid("ingest.member", "the member has no such point");
         let reader = MemberReader::at(member, point).ok_or_else(no_point)?;
-        let end = Some(self.end.directory_offset);
+        let range = (point.offset, self.end.directory_offset);
+        self.open_range(reader, range).await
+    }
+
+    async fn open_range(
+        &self,
+        reader: MemberReader,
+        (start, end): (u64, u64),
+    ) -> Result<MemberStream, Failure> {
         Ok(MemberStream {
-            stream: self.landing.open_at(&self.object, point.offset, end).await?,
+            stream: self.landing.open_at(&self.object, start, Some(end)).await?,
             reader,
             pending: Vec::new(),
             at: 0,

@@ -1,7 +1,7 @@
 //! Versions that try rejected rows again: as somebody has mended them, or against the newest version of the spec.
 //!
-//! Rows go in the order of the file, one by one, under the numbers and lines that they have had from the beginning. What
-//! was kept before is not touched: the version names the same parts.
+//! Rows go in the order of the file, one by one, under the numbers and lines that they have had from the beginning; those
+//! of an archive member by member. What was kept before is not touched: the version names the same parts.
 
 use millrace_core::csv::{CsvFormat, Encoding};
 use millrace_core::facts::{ContentFormat, Mode};
@@ -10,10 +10,11 @@ use millrace_core::ids::FileVersion;
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::FileRecord;
 use millrace_store::repairs::FinishedRepair;
-use millrace_table::{Decoder, FileFormat, Header, Mended, RepairFile, RowLayout, is_archive};
+use millrace_table::{Decoder, FileFormat, Mended, RejectedRow, RepairFile, is_archive};
 use sha2::{Digest as _, Sha256};
 
-use super::object::{Object, Stopped};
+use super::layouts::Layouts;
+use super::object::Stopped;
 use super::{IngestPorts, format_of};
 use crate::Disposition;
 use crate::chunk_check::ChunkCheck;
@@ -52,8 +53,9 @@ pub(super) async fn check_again(
     {
         return Ok(finish(ports, record.file, None, Some(sha256)).await?);
     }
-    let rejected = RejectedRows::of(ports.store, ports.collections, of(base)).await?;
-    let mut trying = Trying::begin(ports, record, &root, format, repaired.as_ref()).await?;
+    let mut rejected = RejectedRows::of(ports.store, ports.collections, of(base)).await?;
+    let first = rejected.first().await?;
+    let mut trying = Trying::begin(ports, record, (&root, first), format, repaired.as_ref()).await?;
     if let Err(stopped) = trying.take_all(rejected).await {
         trying.chunk.abort().await;
         return Err(stopped);
@@ -81,36 +83,6 @@ async fn finish(
         send_outbox(ports.store, ports.sender, file).await?;
     }
     Ok(Disposition::Done)
-}
-
-/// A file's header and how its rows are laid out, read against a version of its spec.
-///
-/// # Errors
-/// [`Stopped`] where the object is gone, is an archive, or its header does not fit.
-pub(crate) async fn read_layout(
-    landing: &dyn ObjectReader,
-    root: &FileRecord,
-    format: FileFormat<'_>,
-) -> Result<(Header, RowLayout), Stopped> {
-    let object = root.object();
-    if landing.size_at(&object).await?.is_none() {
-        let message = "the object that the rows came in is not there any more, and with it their header";
-        return Err(FileError::of_file(Rule::ObjectGone, message).into());
-    }
-    let mut object = Object::open(landing, &object).await?;
-    if object.is_archive().await? {
-        return Err(archive().into());
-    }
-    let header = object.read_header(format).await?;
-    let layout = RowLayout::of(object.beginning(), &header, format.csv);
-    Ok((header, layout))
-}
-
-/// Rows of an archive have the headers of its members.
-fn archive() -> FileError {
-    let message = "the rows came in a zip archive, whose members have headers of their own: mend them in the archive \
-                   and send that with the mode replace";
-    FileError::of_file(Rule::BadArchive, message)
 }
 
 /// A repaired file as it came.
@@ -156,61 +128,92 @@ async fn read_repaired(
 /// Rejected rows on their way through the check.
 struct Trying<'a> {
     chunk: ChunkCheck<'a>,
-    /// The rows that were sent, and how the file's are laid out.
-    sent: Option<(RepairFile, RowLayout)>,
+    format: FileFormat<'a>,
+    /// How they are laid out; none where they are a batch's.
+    layouts: Option<Layouts<'a>>,
+    /// The rows that were sent.
+    sent: Option<RepairFile>,
+    /// The member of an archive that was gone on with.
+    member: Option<String>,
 }
 
 impl<'a> Trying<'a> {
+    /// Begins with the object that the rows came in, and the first of them.
     async fn begin(
         ports: &IngestPorts<'a>,
         record: &FileRecord,
-        root: &FileRecord,
-        format: FileFormat<'_>,
+        (root, first): (&FileRecord, Option<&RejectedRow>),
+        format: FileFormat<'a>,
         repaired: Option<&Repaired>,
     ) -> Result<Self, Stopped> {
+        let of = |chunk, layouts, sent| Self {
+            chunk,
+            format,
+            layouts,
+            sent,
+            member: None,
+        };
         if record.content_format == ContentFormat::JsonRows {
             let chunk = ChunkCheck::begin_rows(ports.collections, record, format)?;
-            return Ok(Self { chunk, sent: None });
+            return Ok(of(chunk, None, None));
         }
-        let (header, layout) = read_layout(ports.landing, root, format).await?;
+        let mut layouts = Layouts::open(ports.landing, root, format).await?;
+        let rows_of = layouts.rows_of();
+        let layout = layouts.first(first).await?;
         let sent = match repaired {
             Some(repaired) => {
-                let file = RepairFile::read(&repaired.text, format.csv, &layout)?;
-                Some((file, layout))
+                let rows = layout.rows.clone();
+                Some(RepairFile::read(&repaired.text, format.csv, rows, rows_of)?)
             }
             None => None,
         };
-        let chunk = ChunkCheck::begin(ports.collections, record, format, &header, header.start(), 0)?;
-        Ok(Self { chunk, sent })
+        let (header, start) = (&layout.header, layout.header.start());
+        let chunk = ChunkCheck::begin(ports.collections, record, format, header, start, 0)?;
+        Ok(of(chunk, Some(layouts), sent))
     }
 
     async fn take_all(&mut self, mut rejected: RejectedRows<'_>) -> Result<(), Stopped> {
         while let Some(rows) = rejected.next_rows().await? {
             for row in rows {
-                // What a repaired file had too much is no row of the file.
-                if row.is_of_repair {
-                    continue;
-                }
-                if row.member.is_some() {
-                    return Err(archive().into());
-                }
-                let mended = match &mut self.sent {
-                    Some((sent, layout)) => sent.take(&row, layout),
-                    None if row.raw_is_cut => Mended::No,
-                    None => Mended::Line(row.raw.clone()),
-                };
-                match mended {
+                match self.mended(&row).await? {
                     Mended::No => self.chunk.push_rejected(&row)?,
                     Mended::Line(line) => self.chunk.push_row(row.record, row.line, &line)?,
                 }
             }
             self.chunk.drain().await?;
         }
-        if let Some((sent, _)) = self.sent.take() {
+        if let Some(sent) = self.sent.take() {
             for row in sent.into_refused() {
                 self.chunk.push_rejected(&row)?;
             }
         }
         Ok(())
+    }
+
+    /// What becomes of a row; where it is to be checked, the check has gone on with its member.
+    async fn mended(&mut self, row: &RejectedRow) -> Result<Mended, Stopped> {
+        let is_tried = match &self.sent {
+            Some(sent) => sent.has(row),
+            None => !row.raw_is_cut,
+        };
+        if !is_tried {
+            return Ok(Mended::No);
+        }
+        let as_it_is = || Mended::Line(row.raw.clone());
+        let Some(layouts) = &mut self.layouts else {
+            return Ok(as_it_is());
+        };
+        let layout = layouts.of(row).await?;
+        if let Some(member) = &row.member
+            && self.member.as_ref() != Some(member)
+        {
+            let (header, line) = (&layout.header, layout.header.start().line);
+            self.chunk.begin_member(self.format, header, line, member).await?;
+            self.member = Some(member.clone());
+        }
+        Ok(match &mut self.sent {
+            Some(sent) => sent.take(row, &layout.rows),
+            None => as_it_is(),
+        })
     }
 }

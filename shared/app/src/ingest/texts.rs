@@ -125,6 +125,30 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// The text in which the rows of a member stand, or of no member.
+    pub(super) fn number_of(&self, member: Option<&str>) -> Option<u32> {
+        match (self, member) {
+            (Self::One { .. }, None) => Some(0),
+            (Self::Members(archive), Some(name)) => {
+                let mut members = archive.members().iter();
+                let number = members.position(|member| member.name == name)?;
+                u32::try_from(number).ok()
+            }
+            (Self::One { .. }, Some(_)) | (Self::Members(_), None) => None,
+        }
+    }
+
+    /// Opens a text for its header alone.
+    pub(super) async fn beginning(&mut self, number: u32, format: FileFormat<'_>) -> Result<Text, Stopped> {
+        if let Self::Members(archive) = self
+            && let Some(member) = archive.members().get(number as usize)
+        {
+            let opened = beginning_of_member(archive, member, format).await;
+            return opened.map_err(|stopped| named(member, stopped));
+        }
+        self.text(number, format, None, None).await
+    }
+
     /// What becomes of a text, with its name.
     fn named(&self, number: u32, stopped: Stopped) -> Stopped {
         match self.name(number) {
@@ -218,18 +242,36 @@ async fn text_of_member(
     at: Option<Place<'_>>,
     end: Option<u64>,
 ) -> Result<Text, Stopped> {
-    let beginning = Object::member(archive.open_member(member).await?);
-    let mut text = Text::read(beginning, format).await?;
-    if at.is_some() || end.is_some() {
-        text.start = at.map_or(text.start, |at| at.start);
-        let (passed, again) = match at.and_then(|at| at.point) {
-            Some(point) => (point.inflated_bytes, archive.open_member_at(member, point).await?),
-            None => (0, archive.open_member(member).await?),
-        };
-        let range = (text.start.offset, end);
-        text.object = Object::member_at(again, passed, range, text.encoding).await?;
+    if at.is_none() && end.is_none() {
+        let beginning = Object::member(archive.open_member(member).await?);
+        return Text::read(beginning, format).await;
     }
+    let mut text = beginning_of_member(archive, member, format).await?;
+    text.start = at.map_or(text.start, |at| at.start);
+    let (passed, again) = match at.and_then(|at| at.point) {
+        Some(point) => (point.inflated_bytes, archive.open_member_at(member, point).await?),
+        None => (0, archive.open_member(member).await?),
+    };
+    let range = (text.start.offset, end);
+    text.object = Object::member_at(again, passed, range, text.encoding).await?;
     Ok(text)
+}
+
+/// A member for its header alone.
+async fn beginning_of_member(
+    archive: &Archive<'_>,
+    member: &Member,
+    format: FileFormat<'_>,
+) -> Result<Text, Stopped> {
+    let beginning = Object::member(archive.open_beginning(member).await?);
+    match Text::read(beginning, format).await {
+        // The header may be longer than that: all of the member says.
+        Err(Stopped::Refused(_)) => {
+            let whole = Object::member(archive.open_member(member).await?);
+            Text::read(whole, format).await
+        }
+        read => read,
+    }
 }
 
 impl Text {

@@ -31,12 +31,13 @@ impl FileCheck {
         });
         let record = record.unwrap_or(whole);
         if record.shape == Shape::Cells && self.is_kept(&record) {
-            self.keep(number, line, row.len())
-        } else {
-            self.report.write(&mut self.scanner, &record, number)?;
-            self.counts.rejected += 1;
-            Ok(())
+            return self.keep(number, line, row.len());
         }
+        self.report.write(&mut self.scanner, &record, number)?;
+        self.counts.rejected += 1;
+        // What may be left of it is no row of its own.
+        self.scanner = Scanner::new(self.scanner.dialect(), self.report.limits.record_bytes, line);
+        Ok(())
     }
 
     /// Hands a rejected row on as it is.

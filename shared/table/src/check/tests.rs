@@ -331,3 +331,24 @@ fn a_check_can_move_between_threads() {
     is_send::<crate::plan::Planner>();
     is_send::<PartReader<std::fs::File>>();
 }
+
+#[test]
+fn a_row_alone_that_falls_into_several_lines_is_one_row_also_at_the_end() {
+    let fields: Vec<Field> =
+        serde_json::from_str(r#"[{"name":"n","type":"integer","required":true}]"#).unwrap();
+    let format = FileFormat::plain(&fields);
+    let Ok(HeaderRead::Done(header)) = Header::read(b"n\n", Extent::Whole, format, &Limits::default()) else {
+        panic!("the header does not fit");
+    };
+    let mut check = FileCheck::new(format, &header, header.start(), Limits::default()).unwrap();
+    check.push_row(3, 4, b"1\n2").unwrap();
+    check.push_row(7, 9, b"5\n6\n").unwrap();
+    let counts = check.finish().unwrap().counts;
+    assert_eq!((counts.rows, counts.kept, counts.rejected), (2, 0, 2));
+    let (rejected, _) = read_rejected(&check.take_row_error_bytes());
+    let told: Vec<_> = rejected
+        .iter()
+        .map(|row| (row.record, row.line, row.errors[0].rule))
+        .collect();
+    assert_eq!(told, [(3, 4, Rule::BadQuoting), (7, 9, Rule::BadQuoting)]);
+}

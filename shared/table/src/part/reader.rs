@@ -8,8 +8,9 @@ use zstd::bulk::Decompressor;
 
 use super::integers::Cursor;
 use super::{
-    BLOCK_ROWS, DIRECTORY_ENTRY_BYTES, FRAME_BLOCK, FRAME_END, HEADER_BYTES, MAGIC, METHOD_STORED,
-    METHOD_ZSTD, PAYLOAD_BYTES, PartError, PartHeader, PartSpec, SECTION_BYTES, VERSION, decode,
+    BLOCK_ROWS, DIRECTORY_ENTRY_BYTES, FRAME_BLOCK, FRAME_END, FRAME_MEMBER, HEADER_BYTES, MAGIC,
+    MEMBER_BYTES, METHOD_STORED, METHOD_ZSTD, PAYLOAD_BYTES, PartError, PartHeader, PartSpec, SECTION_BYTES,
+    VERSION, VERSION_OF_MEMBERS, decode,
 };
 use crate::block::{Block, Column, ColumnData, PartSchema, Validity};
 
@@ -21,6 +22,10 @@ pub struct PartReader<R> {
     source: R,
     schema: PartSchema,
     spec: Option<PartSpec>,
+    /// Whether the blocks are of members.
+    has_members: bool,
+    /// The member of the block that was read last.
+    member: Option<String>,
     /// Which columns are read.
     wanted: Vec<bool>,
     /// How many of the schema's fields the part itself has; the others are null in every row.
@@ -50,7 +55,7 @@ impl<R: Read> PartReader<R> {
             return Err(PartError::NotAPart);
         }
         let version = u16::from_le_bytes(array(&mut source)?);
-        if version != VERSION {
+        if !matches!(version, VERSION | VERSION_OF_MEMBERS) {
             return Err(PartError::UnknownVersion(version));
         }
         let length = size(&mut source)?;
@@ -75,6 +80,8 @@ impl<R: Read> PartReader<R> {
                 fields: header.fields,
             },
             spec: header.spec,
+            has_members: version == VERSION_OF_MEMBERS,
+            member: None,
             decompressor: Decompressor::new()?,
             chain,
             rows: 0,
@@ -132,6 +139,12 @@ impl<R: Read> PartReader<R> {
         self.rows
     }
 
+    /// The member of an archive that the block stands in which was read last; its lines are the member's.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
+    }
+
     /// The next block; `None` once the part's end has been read and found right.
     ///
     /// # Errors
@@ -141,10 +154,35 @@ impl<R: Read> PartReader<R> {
             return Ok(None);
         }
         match array::<1>(&mut self.source)? {
-            [FRAME_BLOCK] => self.read_block().map(Some),
+            [FRAME_MEMBER] if self.has_members => {
+                self.read_member()?;
+                match array::<1>(&mut self.source)? {
+                    [FRAME_BLOCK] => self.read_block().map(Some),
+                    _ => Err(PartError::Damaged("a member has no block")),
+                }
+            }
+            [FRAME_BLOCK] if self.has_members == self.member.is_some() => self.read_block().map(Some),
             [FRAME_END] => self.read_end().map(|()| None),
-            _ => Err(PartError::Damaged("a frame is not known")),
+            _ => Err(PartError::Damaged("a frame is not known, or not in its place")),
         }
+    }
+
+    fn read_member(&mut self) -> Result<(), PartError> {
+        let length_bytes: [u8; 4] = array(&mut self.source)?;
+        let length = to_size(length_bytes);
+        if !(1..=MEMBER_BYTES).contains(&length) {
+            return Err(PartError::Damaged("a member's name is too long"));
+        }
+        let mut name = Vec::new();
+        fill(&mut self.source, length, &mut name)?;
+        let crc: [u8; 4] = array(&mut self.source)?;
+        if crc32fast::hash(&[&length_bytes, name.as_slice()].concat()).to_le_bytes() != crc {
+            return Err(PartError::Damaged("a member's checksum is wrong"));
+        }
+        let name = String::from_utf8(name).map_err(|_| PartError::Damaged("a member's name is no text"))?;
+        self.chain.update(&crc);
+        self.member = Some(name);
+        Ok(())
     }
 
     fn read_block(&mut self) -> Result<Block, PartError> {

@@ -1,3 +1,5 @@
+mod members;
+
 use millrace_core::definition::SpecKind;
 use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
 use millrace_core::{Decimal, Name};
@@ -298,10 +300,10 @@ fn columns_that_are_not_asked_for_are_absent() {
 #[test]
 fn a_later_version_is_refused_by_its_number() {
     let mut bytes = write(&sample());
-    bytes[4] = 2;
+    bytes[4] = 3;
     assert!(matches!(
         PartReader::new(&bytes[..]),
-        Err(PartError::UnknownVersion(2))
+        Err(PartError::UnknownVersion(3))
     ));
     assert!(matches!(PartReader::new(&b"MRP"[..]), Err(PartError::NotAPart)));
 }

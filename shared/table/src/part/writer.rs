@@ -5,8 +5,9 @@ use zstd::bulk::Compressor;
 
 use super::encode::{self, Scratch};
 use super::{
-    BLOCK_ROWS, DIRECTORY_ENTRY_BYTES, FRAME_BLOCK, FRAME_END, HEADER_BYTES, MAGIC, METHOD_STORED,
-    METHOD_ZSTD, PAYLOAD_BYTES, PartError, PartHeader, PartSpec, SECTION_BYTES, VERSION, integers,
+    BLOCK_ROWS, DIRECTORY_ENTRY_BYTES, FRAME_BLOCK, FRAME_END, FRAME_MEMBER, HEADER_BYTES, MAGIC,
+    MEMBER_BYTES, METHOD_STORED, METHOD_ZSTD, PAYLOAD_BYTES, PartError, PartHeader, PartSpec, SECTION_BYTES,
+    VERSION, VERSION_OF_MEMBERS, integers,
 };
 use crate::block::{Block, Column, PartSchema};
 use millrace_core::field::FieldType;
@@ -19,8 +20,14 @@ const SMALL_SECTION: usize = 64;
 pub struct PartWriter {
     types: Vec<FieldType>,
     compressor: Compressor<'static>,
+    /// The header with its length and checksum: it is written with the first frame, once the version is known.
+    header: Vec<u8>,
+    /// Whether the blocks are of members.
+    has_members: bool,
+    /// The member of the next block, where that is its first.
+    member: Option<String>,
     output: Vec<u8>,
-    /// Over the CRCs of the header and the blocks.
+    /// Over the CRCs of the header, the blocks and the members.
     chain: Hasher,
     rows: u64,
     blocks: u32,
@@ -42,22 +49,21 @@ impl PartWriter {
             spec,
             fields: schema.fields.clone(),
         };
-        let header = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
-        if header.len() > HEADER_BYTES {
+        let json = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
+        if json.len() > HEADER_BYTES {
             return Err(PartError::BadBlock("the schema is too large"));
         }
-        let crc = crc32fast::hash(&header).to_le_bytes();
-        let mut output = MAGIC.to_vec();
-        output.extend_from_slice(&VERSION.to_le_bytes());
-        output.extend_from_slice(&size(header.len())?);
-        output.extend_from_slice(&header);
-        output.extend_from_slice(&crc);
+        let crc = crc32fast::hash(&json).to_le_bytes();
+        let header = [&size(json.len())?, json.as_slice(), &crc].concat();
         let mut chain = Hasher::new();
         chain.update(&crc);
         Ok(Self {
             types: schema.fields.iter().map(|(_, field_type)| *field_type).collect(),
             compressor: Compressor::new(COMPRESSION_LEVEL)?,
-            output,
+            header,
+            has_members: false,
+            member: None,
+            output: Vec::new(),
             chain,
             rows: 0,
             blocks: 0,
@@ -67,6 +73,26 @@ impl PartWriter {
             payload: Vec::new(),
             scratch: Scratch::default(),
         })
+    }
+
+    /// Goes on with a member of an archive: the blocks to come are of it. One of which no block comes is not written.
+    ///
+    /// # Errors
+    /// [`PartError::BadMember`] when its name is empty or above the format's limit, or when there are blocks of no member
+    /// already; then the part is as it was. [`PartError::Finished`] after the end.
+    pub fn begin_member(&mut self, name: &str) -> Result<(), PartError> {
+        if self.is_finished {
+            return Err(PartError::Finished);
+        }
+        if !(1..=MEMBER_BYTES).contains(&name.len()) {
+            return Err(PartError::BadMember("its name is empty or too long"));
+        }
+        if self.blocks > 0 && !self.has_members {
+            return Err(PartError::BadMember("there are blocks of no member before it"));
+        }
+        self.has_members = true;
+        self.member = Some(name.to_owned());
+        Ok(())
     }
 
     /// Writes a block; one without rows writes nothing.
@@ -107,6 +133,7 @@ impl PartWriter {
         crc.update(&length);
         crc.update(&self.payload);
         let crc = crc.finalize().to_le_bytes();
+        self.write_beginning();
         self.output.push(FRAME_BLOCK);
         self.output.extend_from_slice(&rows_bytes);
         self.output.extend_from_slice(&length);
@@ -127,6 +154,8 @@ impl PartWriter {
         if std::mem::replace(&mut self.is_finished, true) {
             return Err(PartError::Finished);
         }
+        self.member = None;
+        self.write_beginning();
         let (rows, blocks) = (self.rows.to_le_bytes(), self.blocks.to_le_bytes());
         self.chain.update(&rows);
         self.chain.update(&blocks);
@@ -138,7 +167,7 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Hands out the bytes that are ready.
+    /// Hands out the bytes that are ready; there are none before the first block, or the end.
     #[must_use]
     pub fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
@@ -148,6 +177,28 @@ impl PartWriter {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Writes what stands before a frame: the header where it is the first one, and the member where it is that one's first.
+    fn write_beginning(&mut self) {
+        if self.blocks == 0 {
+            let version = match self.has_members {
+                true => VERSION_OF_MEMBERS,
+                false => VERSION,
+            };
+            self.output.extend_from_slice(&MAGIC);
+            self.output.extend_from_slice(&version.to_le_bytes());
+            self.output.append(&mut self.header);
+        }
+        let Some(name) = self.member.take() else { return };
+        let from = self.output.len() + 1;
+        self.output.push(FRAME_MEMBER);
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        self.output.extend_from_slice(&length.to_le_bytes());
+        self.output.extend_from_slice(name.as_bytes());
+        let crc = crc32fast::hash(&self.output[from..]).to_le_bytes();
+        self.output.extend_from_slice(&crc);
+        self.chain.update(&crc);
     }
 
     fn check(&self, block: &Block) -> Result<(), PartError> {

@@ -1,22 +1,50 @@
-//! Reading repaired files: rows that find their way back to the rejected ones by their line.
+//! Reading repaired files: rows that find their way back to the rejected ones by their line, and their member.
+
+mod head;
 
 use std::collections::BTreeMap;
 
-use millrace_core::csv::{CsvFormat, UnknownColumns};
+use millrace_core::csv::CsvFormat;
 use millrace_core::row_error::{FileError, RowError, Rule};
-use millrace_core::value;
 
-use super::{BYTE_ORDER_MARK, COLUMNS, Cell, RowLayout, cells_of};
+use super::{BYTE_ORDER_MARK, COLUMNS, RowLayout, RowsOf, cells_of};
 use crate::header::dialects;
 use crate::limits::{Limits, found};
 use crate::rejected::RejectedRow;
-use crate::scan::{Dialect, Extent, Record, Scanner, Shape};
+use crate::scan::{Extent, Shape};
+use head::{Head, empty};
 
-/// The rows of a repaired file, by the line that each stands for.
-#[derive(Debug, Default)]
+/// The rows of a repaired file, by the rejected row that each stands for.
+#[derive(Debug)]
 pub struct RepairFile {
-    rows: BTreeMap<u64, Row>,
+    layout: RowLayout,
+    /// Whether each row says its member.
+    says_members: bool,
+    rows: BTreeMap<RowName, Row>,
     refused: Vec<RejectedRow>,
+}
+
+/// What names a rejected row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RowName {
+    /// Its member as a repair file shows it, where each row says its own.
+    member: Option<String>,
+    /// Its line, in the member.
+    line: u64,
+}
+
+impl std::fmt::Display for RowName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.member {
+            Some(member) => write!(
+                formatter,
+                "line {} of member `{}`",
+                self.line,
+                found(member.as_bytes())
+            ),
+            None => write!(formatter, "line {}", self.line),
+        }
+    }
 }
 
 /// A row as it was sent.
@@ -42,14 +70,19 @@ pub enum Mended {
 }
 
 impl RepairFile {
-    /// Reads a (decoded) repaired file of a file that is laid out so. Its delimiter and the order of its columns may have
-    /// changed, as spreadsheet programs do.
+    /// Reads a (decoded) repaired file of rows of which the first are laid out so. Its delimiter and the order of its
+    /// columns may have changed, as spreadsheet programs do.
     ///
     /// # Errors
     /// [`FileError`] where its header is not that of a repair file.
-    pub fn read(bytes: &[u8], csv: &CsvFormat, layout: &RowLayout) -> Result<Self, FileError> {
+    pub fn read(
+        bytes: &[u8],
+        csv: &CsvFormat,
+        layout: RowLayout,
+        rows_of: RowsOf,
+    ) -> Result<Self, FileError> {
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let head = |dialect| Head::read(text, dialect, csv, layout);
+        let head = |dialect| Head::read(text, dialect, csv, (&layout, rows_of));
         let mut heads = dialects(csv).into_iter().map(head);
         let first = heads.next().ok_or_else(empty)?;
         // Of several delimiters the first with which the header is one of a repair file; else the first one's words.
@@ -57,47 +90,71 @@ impl RepairFile {
             Ok(head) => head,
             Err(error) => heads.find_map(Result::ok).ok_or(error)?,
         };
-        let mut file = Self::default();
+        let mut file = Self {
+            layout,
+            says_members: head.member.is_some(),
+            rows: BTreeMap::new(),
+            refused: Vec::new(),
+        };
         let mut number = 0;
         while let Some(record) = scanner.next_record(Extent::Whole) {
             number += 1;
             let raw = scanner.data()[record.start..record.end].to_vec();
             let cells = (record.shape == Shape::Cells)
                 .then(|| cells_of(scanner.data(), &record, scanner.cells(), head.dialect));
-            match head.row(&record, number, raw, cells, layout) {
-                Ok((line, row)) => file.add(line, row),
+            match head.row(&record, number, raw, cells, &file.layout) {
+                Ok((name, row)) => file.add(name, row),
                 Err(refused) => file.refused.push(refused),
             }
         }
         Ok(file)
     }
 
-    fn add(&mut self, line: u64, row: Row) {
-        let Some(twin) = self.rows.get(&line) else {
-            self.rows.insert(line, row);
+    fn add(&mut self, name: RowName, row: Row) {
+        let Some(twin) = self.rows.get_mut(&name) else {
+            self.rows.insert(name, row);
             return;
         };
-        // Which of them is meant nobody knows; the line is kept so that a third one is found too.
-        let expected = format!("one row for line {line}");
+        // Which of them is meant nobody knows; the name is kept so that a third one is found too.
+        let expected = format!("one row for {name}");
         if !twin.raw.is_empty() {
-            self.refused
-                .push(twin.refused(Rule::RepeatedLine, expected.clone(), line));
+            let refused = twin.refused(Rule::RepeatedLine, expected.clone(), name.line);
+            self.refused.push(refused);
         }
-        self.refused.push(row.refused(Rule::RepeatedLine, expected, line));
-        if let Some(twin) = self.rows.get_mut(&line) {
-            twin.raw.clear();
+        self.refused
+            .push(row.refused(Rule::RepeatedLine, expected, name.line));
+        twin.raw.clear();
+    }
+
+    /// Whether a row was sent for a rejected one.
+    #[must_use]
+    pub fn has(&self, row: &RejectedRow) -> bool {
+        self.rows.contains_key(&self.name_of(row))
+    }
+
+    fn name_of(&self, row: &RejectedRow) -> RowName {
+        let member = row.member.as_deref().filter(|_| self.says_members);
+        RowName {
+            member: member.map(|name| self.layout.member_name(name)),
+            line: row.line,
         }
     }
 
-    /// What becomes of a rejected row of the file; each is asked for once.
-    pub fn take(&mut self, row: &RejectedRow, layout: &RowLayout) -> Mended {
-        let Some(sent) = self.rows.remove(&row.line).filter(|sent| !sent.raw.is_empty()) else {
+    /// What becomes of a rejected row of the file, which is laid out so where it stands; each is asked for once.
+    pub fn take(&mut self, row: &RejectedRow, own: &RowLayout) -> Mended {
+        let name = self.name_of(row);
+        let Some(sent) = self.rows.remove(&name).filter(|sent| !sent.raw.is_empty()) else {
             return Mended::No;
         };
-        let line = match (layout.cells(row), sent.only) {
+        let is_like = self.layout.is_like(own);
+        let line = match (self.layout.cells_of_like(row, own), &sent.only) {
             // It was shown as one cell: as long as it is one, that is the whole line.
-            (None, Some(text)) if layout.names.len() > 1 || text == row.raw => text,
-            _ => sent.laid_out,
+            (None, Some(text)) if !is_like || own.names.len() > 1 || *text == row.raw => text.clone(),
+            _ if is_like => sent.laid_out,
+            _ => {
+                self.refused.push(sent.spread(&name));
+                return Mended::No;
+            }
         };
         let is_as_it_was = row.raw_is_cut && line == row.raw;
         match line.is_empty() || is_as_it_was {
@@ -110,14 +167,19 @@ impl RepairFile {
     /// its records and lines.
     #[must_use]
     pub fn into_refused(self) -> Vec<RejectedRow> {
-        let Self { rows, mut refused } = self;
+        let Self {
+            rows, mut refused, ..
+        } = self;
         let left = rows.into_iter().filter(|(_, row)| !row.raw.is_empty());
-        refused.extend(left.map(|(line, row)| {
-            row.refused(
-                Rule::LineNotRejected,
-                "the line of a rejected row".to_owned(),
-                line,
-            )
+        refused.extend(left.map(|(name, row)| {
+            let expected = match &name.member {
+                Some(member) => {
+                    let member = found(member.as_bytes());
+                    format!("the line of a rejected row of member `{member}`, as its repair file names it")
+                }
+                None => "the line of a rejected row".to_owned(),
+            };
+            row.refused(Rule::LineNotRejected, expected, name.line)
         }));
         refused.sort_by_key(|row| row.record);
         refused
@@ -133,6 +195,18 @@ impl Row {
             rule,
             expected,
             line.to_string(),
+        )
+    }
+
+    /// Its line was cut into the columns of another member.
+    fn spread(&self, name: &RowName) -> RejectedRow {
+        refuse(
+            (self.record, self.line),
+            &self.raw,
+            None,
+            Rule::WrongCellCount,
+            format!("the whole {name} in the first cell, as its member has another header"),
+            "several cells".to_owned(),
         )
     }
 }
@@ -162,149 +236,5 @@ fn refuse(
             expected,
             found,
         }],
-    }
-}
-
-/// The header of a repaired file.
-struct Head {
-    dialect: Dialect,
-    /// Where the row's line stands.
-    line: usize,
-    /// For each column of the file that is repaired, where it stands; none where a nameless one has gone.
-    columns: Vec<Option<usize>>,
-    count: usize,
-}
-
-impl Head {
-    /// Reads the header; the scanner goes on behind it.
-    fn read(
-        text: &[u8],
-        dialect: Dialect,
-        csv: &CsvFormat,
-        layout: &RowLayout,
-    ) -> Result<(Self, Scanner), FileError> {
-        let mut scanner = Scanner::new(dialect, Limits::RECORD_BYTES, 1);
-        scanner.feed(text);
-        let record = scanner.next_record(Extent::Whole).ok_or_else(empty)?;
-        if record.shape != Shape::Cells {
-            let message = "the header's quotes do not match, or it is too long";
-            return Err(FileError::of_file(Rule::BadQuoting, message));
-        }
-        let cells = cells_of(scanner.data(), &record, scanner.cells(), dialect);
-        let names = cells
-            .iter()
-            .map(|cell| String::from_utf8_lossy(&cell.text).into_owned());
-        let names: Vec<String> = names.collect();
-        Ok((Self::of(&names, dialect, csv, layout)?, scanner))
-    }
-
-    fn of(
-        names: &[String],
-        dialect: Dialect,
-        csv: &CsvFormat,
-        layout: &RowLayout,
-    ) -> Result<Self, FileError> {
-        // A file may have columns of such names itself: ours are the last.
-        let own = COLUMNS.map(|own| names.iter().rposition(|name| name == own));
-        let line = own[0].ok_or_else(|| missing(COLUMNS[0]))?;
-        let mut taken: Vec<bool> = (0..names.len()).map(|at| own.contains(&Some(at))).collect();
-        let mut columns = Vec::with_capacity(layout.names.len());
-        for name in &layout.names {
-            let at = (0..names.len()).find(|at| !taken[*at] && names[*at] == *name);
-            match at {
-                Some(at) => taken[at] = true,
-                None if name.is_empty() => {}
-                None => return Err(missing(name)),
-            }
-            columns.push(at);
-        }
-        let unknown = (0..names.len()).find(|at| !taken[*at] && !names[*at].is_empty());
-        match unknown {
-            Some(at) if csv.unknown_columns == UnknownColumns::Refuse => {
-                let name = found(names[at].as_bytes());
-                let message = format!("the file that is repaired has no column `{name}`");
-                Err(FileError {
-                    column: Some(name),
-                    ..FileError::of_file(Rule::UnknownHeader, message)
-                })
-            }
-            _ => Ok(Self {
-                dialect,
-                line,
-                columns,
-                count: names.len(),
-            }),
-        }
-    }
-
-    fn row(
-        &self,
-        record: &Record,
-        number: u64,
-        raw: Vec<u8>,
-        cells: Option<Vec<Cell<'_>>>,
-        layout: &RowLayout,
-    ) -> Result<(u64, Row), RejectedRow> {
-        let place = (number, record.line);
-        let Some(cells) = cells else {
-            let (rule, expected) = match record.shape {
-                Shape::TooLong => (Rule::TooLong, "a shorter row"),
-                _ => (Rule::BadQuoting, "quotes around a whole cell, doubled inside it"),
-            };
-            return Err(refuse(place, &raw, None, rule, expected.to_owned(), found(&raw)));
-        };
-        // Programs leave empty cells at a row's end away, or put some there.
-        if cells.iter().skip(self.count).any(|cell| !cell.raw.is_empty()) || cells.len() <= self.line {
-            let (expected, count) = (format!("{} cells", self.count), format!("{} cells", cells.len()));
-            return Err(refuse(place, &raw, None, Rule::WrongCellCount, expected, count));
-        }
-        let text = cells[self.line].text.trim_ascii();
-        let Some(line) = value::integer(text).and_then(|line| u64::try_from(line).ok()) else {
-            let (column, expected) = (Some(COLUMNS[0]), "the line of a rejected row".to_owned());
-            return Err(refuse(
-                place,
-                &raw,
-                column,
-                Rule::WrongType,
-                expected,
-                found(text),
-            ));
-        };
-        let texts = self.columns.iter().map(|at| at.and_then(|at| cells.get(at)));
-        let texts = texts.map(|cell| cell.map_or(&b""[..], |cell| cell.text.as_slice()));
-        let texts: Vec<&[u8]> = texts.collect();
-        let mut laid_out = Vec::new();
-        for (at, text) in texts.iter().enumerate() {
-            if at > 0 {
-                laid_out.push(layout.dialect.delimiter);
-            }
-            layout.write_cell(text, &mut laid_out);
-        }
-        let only = texts
-            .split_first()
-            .filter(|(_, rest)| rest.iter().all(|text| text.is_empty()));
-        let row = Row {
-            record: number,
-            line: record.line,
-            raw,
-            laid_out,
-            only: only.map(|(text, _)| text.to_vec()),
-        };
-        Ok((line, row))
-    }
-}
-
-fn empty() -> FileError {
-    FileError::of_file(Rule::EmptyFile, "the file is empty")
-}
-
-fn missing(column: &str) -> FileError {
-    let name = found(column.as_bytes());
-    FileError {
-        message: format!(
-            "the column `{name}` is missing: a repaired file has the columns of its repair file"
-        ),
-        column: Some(name),
-        ..FileError::of_file(Rule::MissingHeader, "")
     }
 }

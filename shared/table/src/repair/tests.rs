@@ -1,4 +1,5 @@
 mod formats;
+mod members;
 mod suggestions;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use millrace_core::field::{DateFormat, Field, FieldRules, FieldType};
 use millrace_core::row_error::{FileError, RowCounts, Rule};
 use millrace_core::{Decimal, Name};
 
-use super::{COLUMNS, Mended, RepairFile, RepairWriter, RowLayout};
+use super::{COLUMNS, Mended, RepairFile, RepairWriter, RowLayout, RowsOf};
 use crate::check::FileCheck;
 use crate::header::{FileFormat, Header, HeaderRead};
 use crate::limits::Limits;
@@ -96,11 +97,11 @@ fn checked(format: FileFormat<'_>, bytes: &[u8]) -> Checked {
 }
 
 fn repair_file(format: FileFormat<'_>, file: &Checked) -> Vec<u8> {
-    let mut writer = RepairWriter::new(file.layout.clone(), format.fields).unwrap();
+    let mut writer = RepairWriter::new(file.layout.clone(), RowsOf::File, format.fields).unwrap();
     let mut output = Vec::new();
     writer.write_header(&mut output);
     for row in &file.rejected {
-        writer.write_row(row, &mut output);
+        writer.write_row(row, &file.layout, &mut output);
     }
     output
 }
@@ -111,7 +112,7 @@ fn repaired(
     file: &Checked,
     sent: &[u8],
 ) -> Result<(BTreeMap<u64, String>, Vec<RejectedRow>), FileError> {
-    let mut repair = RepairFile::read(sent, format.csv, &file.layout)?;
+    let mut repair = RepairFile::read(sent, format.csv, file.layout.clone(), RowsOf::File)?;
     let start = file.header.start();
     let mut check = FileCheck::new(format, &file.header, start, Limits::default()).unwrap();
     for row in &file.rejected {
@@ -354,7 +355,7 @@ fn a_file_that_is_no_repair_file_is_refused() {
         ),
         ("day,\"school\n", Rule::BadQuoting, "quotes"),
     ] {
-        let error = RepairFile::read(sent.as_bytes(), format.csv, &file.layout).unwrap_err();
+        let error = repaired(format, &file, sent.as_bytes()).unwrap_err();
         assert_eq!(error.rule, rule, "{sent}");
         assert!(error.message.contains(words), "{}", error.message);
     }

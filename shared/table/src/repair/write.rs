@@ -4,7 +4,7 @@ use millrace_core::field::Field;
 use millrace_core::row_error::RowError;
 
 use super::suggest::suggestion;
-use super::{BYTE_ORDER_MARK, COLUMNS, RowLayout};
+use super::{BYTE_ORDER_MARK, COLUMNS, MEMBER_COLUMN, RowLayout, RowsOf};
 use crate::check::{CheckError, Probe};
 use crate::header::header_of;
 use crate::rejected::RejectedRow;
@@ -16,35 +16,41 @@ const BETWEEN: &str = "; ";
 #[derive(Debug)]
 pub struct RepairWriter<'a> {
     layout: RowLayout,
+    rows_of: RowsOf,
     fields: Vec<(&'a Field, Probe)>,
 }
 
 impl<'a> RepairWriter<'a> {
-    /// Begins a repair file of a file that is laid out so; suggestions keep the rules of these fields.
+    /// Begins a repair file of rows of which the first are laid out so; suggestions keep the rules of these fields.
     ///
     /// # Errors
     /// [`CheckError::BadPattern`].
-    pub fn new(layout: RowLayout, fields: &'a [Field]) -> Result<Self, CheckError> {
+    pub fn new(layout: RowLayout, rows_of: RowsOf, fields: &'a [Field]) -> Result<Self, CheckError> {
         let fields = fields.iter().map(|field| Ok((field, Probe::new(field)?)));
         let fields = fields.collect::<Result<_, CheckError>>()?;
-        Ok(Self { layout, fields })
+        Ok(Self {
+            layout,
+            rows_of,
+            fields,
+        })
     }
 
     /// Appends the header. A mark of byte order tells every program that the text is UTF-8.
     pub fn write_header(&self, output: &mut Vec<u8>) {
         output.extend_from_slice(BYTE_ORDER_MARK);
         output.extend_from_slice(&self.layout.header);
-        for name in COLUMNS {
+        let member = (self.rows_of != RowsOf::File).then_some(MEMBER_COLUMN);
+        for name in member.into_iter().chain(COLUMNS) {
             output.push(self.layout.dialect.delimiter);
             output.extend_from_slice(name.as_bytes());
         }
         output.extend_from_slice(b"\r\n");
     }
 
-    /// Appends a row.
-    pub fn write_row(&mut self, row: &RejectedRow, output: &mut Vec<u8>) {
+    /// Appends a row, which is laid out so where it stands.
+    pub fn write_row(&mut self, row: &RejectedRow, own: &RowLayout, output: &mut Vec<u8>) {
         let delimiter = self.layout.dialect.delimiter;
-        match self.layout.cells(row) {
+        match self.layout.cells_of_like(row, own) {
             Some(cells) => {
                 for (at, cell) in cells.iter().enumerate() {
                     if at > 0 {
@@ -63,6 +69,11 @@ impl<'a> RepairWriter<'a> {
                     self.layout.names.len().saturating_sub(1),
                 ));
             }
+        }
+        if self.rows_of != RowsOf::File {
+            output.push(delimiter);
+            let name = self.layout.member_name(row.member.as_deref().unwrap_or_default());
+            self.layout.write_cell(name.as_bytes(), output);
         }
         for text in [
             row.line.to_string(),

@@ -1,5 +1,7 @@
 //! Figures explained: the files' shares and their lines, added again, give the figure.
 
+mod members;
+
 use std::str::FromStr as _;
 
 use millrace_app::explain::{Asked, ExplainError, FileShare, TracedLine, explain_files, explain_lines};
@@ -117,15 +119,18 @@ impl Explained {
         })
     }
 
-    /// Explains a group and adds its lines again; how many lines there were.
-    async fn check(&self, key: &[Option<String>], outputs: &[Option<String>]) -> usize {
+    /// Explains a group and adds its lines again.
+    async fn check(&self, key: &[Option<String>], outputs: &[Option<String>]) -> Vec<TracedLine> {
         let query = self.query(key);
         let files = self.files(&query).await.unwrap();
         let mut lines = Vec::new();
         for file in files {
             let own = self.lines(&query, file.share.file.file_id).await;
             assert_eq!(own.len() as u64, file.rows);
-            assert!(own.is_sorted_by_key(|line| line.line), "in the order of the file");
+            assert!(
+                own.is_sorted_by_key(|line| line.record),
+                "in the order of the file"
+            );
             for (at, share) in file.measures.iter().enumerate() {
                 let is_number = self.table.definition.measures[at].field_type.is_numeric();
                 let (count, sum) = Self::added(&own, at);
@@ -139,7 +144,7 @@ impl Explained {
                 assert_eq!(&again, shown, "{} of {key:?}", output.name);
             }
         }
-        lines.len()
+        lines
     }
 
     /// A formula over lines; none for those that need more than the lines.
@@ -209,7 +214,7 @@ async fn two_hundred_figures_are_added_again_from_their_lines() {
     while figures < 200 {
         let (explained, groups) = random.one_of(&all);
         let (key, outputs) = random.one_of(groups);
-        lines += explained.check(key, outputs).await;
+        lines += explained.check(key, outputs).await.len();
         figures += 1;
     }
     assert!(lines > 2_000, "{lines} lines");

@@ -1,7 +1,6 @@
 //! What cannot be repaired, and repairs that are refused.
 
 use millrace_core::csv::OnError;
-use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::row_error::Rule;
 use millrace_store::files::Handling;
@@ -139,20 +138,17 @@ async fn a_mended_row_that_repeats_a_key_leaves_the_dimension_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_archive_and_a_header_that_is_gone_have_no_repair_file() {
+async fn a_file_and_an_archive_whose_headers_are_gone_have_no_repair_file() {
     let Some(sales) = Sales::new().await else { return };
-    let spec: (SpecKind, &str) = SALES;
     let zip = zip(&[ZipMember::deflated("a.csv", Sales::csv(ROWS).as_bytes())]);
-    let archive = sales.road.send(spec, "a.zip", Mode::New, zip).await;
+    let archive = sales.road.send(SALES, "a.zip", Mode::New, zip).await;
     let file = sales.send("b.csv", Mode::New, &ROWS.replace("1.5", "3")).await;
     sales.road.settle().await;
-    for (file, rule) in [(archive, Rule::BadArchive), (file, Rule::ObjectGone)] {
-        if rule == Rule::ObjectGone {
-            sales
-                .road
-                .landing
-                .remove(&millrace_core::object_key::upload(file));
-        }
+    for file in [archive, file] {
+        sales
+            .road
+            .landing
+            .remove(&millrace_core::object_key::upload(file));
         let error = sales.road.repair_file(file).await.unwrap_err();
         assert!(
             error.to_string().starts_with("there is no repair file: the "),
@@ -161,7 +157,7 @@ async fn an_archive_and_a_header_that_is_gone_have_no_repair_file() {
         let replayed = sales.road.replay(file.file_id).await;
         sales.road.settle().await;
         let error = sales.road.record(replayed).await.facts.error;
-        assert_eq!(error.map(|error| error.rule), Some(rule));
+        assert_eq!(error.map(|error| error.rule), Some(Rule::ObjectGone));
         assert_eq!(sales.status(file).await, "Ready_to_archive");
     }
     sales.assert_clean().await;

@@ -197,14 +197,15 @@ fn members_of_an_archive_are_one_file_whose_records_are_numbered_through() {
         while let Some(block) = reader.next_block().unwrap() {
             for row in 0..block.rows() {
                 let text = |column: usize| block.columns[column].text_at(row).unwrap();
-                kept.push((block.records[row], block.lines[row], text(0), text(1)));
+                let member = reader.member().map(str::to_owned);
+                kept.push((member, block.records[row], block.lines[row], text(0), text(1)));
             }
         }
         let some = |text: &str| Some(text.to_owned());
         let expected = [
-            (1, 2, some("1"), some("x")),
-            (4, 4, some("2"), some("w")),
-            (5, 2, some("3"), None),
+            (some("a"), 1, 2, some("1"), some("x")),
+            (some("b"), 4, 4, some("2"), some("w")),
+            (some("c"), 5, 2, some("3"), None),
         ];
         assert_eq!(kept, expected, "{piece}");
         let (rejected, _) = read_rejected(&check.take_row_error_bytes());
