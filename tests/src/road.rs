@@ -99,6 +99,8 @@ pub struct Road {
     pub fetch_ms: u64,
     /// How long a moving worker may take, by the clock.
     pub move_ms: u64,
+    /// How long a worker may take that reduces parts, by the clock.
+    pub perf_ms: u64,
     /// Private networks that a source may name.
     pub private_networks: Vec<ipnet::IpNet>,
     /// EventBridge.
@@ -162,6 +164,7 @@ impl Road {
             locks,
             fetch_ms: 1_000_000,
             move_ms: 1_000_000,
+            perf_ms: 1_000_000,
             private_networks: Vec::new(),
             surroundings: Counter::default(),
             faults,

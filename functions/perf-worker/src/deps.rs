@@ -86,12 +86,13 @@ impl Deps {
         }
     }
 
-    pub(crate) fn ports<'a>(&'a self, sender: &'a dyn MessageSender) -> PerfPorts<'a> {
+    pub(crate) fn ports<'a>(&'a self, sender: &'a dyn MessageSender, deadline_ms: u64) -> PerfPorts<'a> {
         PerfPorts {
             store: &self.store,
             collections: self.collections.as_ref(),
             sender,
             surroundings: &Machine,
+            deadline_ms,
             reminder_delay_seconds: self.reminder_delay_seconds,
         }
     }

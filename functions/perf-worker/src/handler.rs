@@ -28,11 +28,15 @@ pub async fn handle(trigger: SqsEvent, deadline_ms: u64, deps: &Deps) -> SqsBatc
 
 async fn handle_message(message: Message, deadline_ms: u64, deps: &Deps) -> Result<Disposition, HandleError> {
     let sender = HopSender::behind(&message.body, deps.sender.as_ref(), RECEIVES);
-    let ports = deps.ports(&sender);
+    let ports = deps.ports(&sender, deadline_ms);
     let moving = deps.move_ports(&sender, deadline_ms);
     let envelope: Envelope<PerfMessage> = decode(&message.body)?;
     Ok(match envelope.message {
-        PerfMessage::Aggregate { file, dataset } => contribute(&ports, file, &dataset).await?,
+        PerfMessage::Aggregate {
+            file,
+            dataset,
+            parts_done,
+        } => contribute(&ports, file, &dataset, parts_done).await?,
         PerfMessage::LoadDimension { file } => load_dimension(&ports, file).await?,
         PerfMessage::MoveObjects { moves, before } => move_objects(&moving, moves, before).await?,
         PerfMessage::LeaveLanding { before } => leave_landing(&moving, before).await?,

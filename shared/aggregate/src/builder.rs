@@ -13,7 +13,7 @@ use crate::accumulate::Accumulator;
 use crate::group::{Found, Group, GroupIndex};
 use crate::key::{CellKey, KeyError, KeyWriter};
 use crate::partial::{Partial, PartialEntry};
-use crate::plan::AggregationPlan;
+use crate::plan::{AggregationPlan, Layout};
 
 /// Why rows could not be reduced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,14 +195,7 @@ impl PartialBuilder {
                 self.rows.push(0);
                 Ok(group)
             }
-            Some(Found::Added(_)) | None => Err(PartialError::File(FileError::of_file(
-                Rule::TooManyGroups,
-                format!(
-                    "the rows fall into more than {} groups of dataset {}",
-                    Partial::MAX_ENTRIES,
-                    self.plan.layout().dataset
-                ),
-            ))),
+            Some(Found::Added(_)) | None => Err(too_many_groups(self.plan.layout())),
         }
     }
 }
@@ -319,7 +312,16 @@ fn write_part(writer: &mut KeyWriter, column: &ColumnData, row: usize) -> Result
     }
 }
 
-fn sum_overflow(measure: &Name) -> PartialError {
+pub(crate) fn too_many_groups(layout: &Layout) -> PartialError {
+    let message = format!(
+        "the rows fall into more than {} groups of dataset {}",
+        Partial::MAX_ENTRIES,
+        layout.dataset
+    );
+    PartialError::File(FileError::of_file(Rule::TooManyGroups, message))
+}
+
+pub(crate) fn sum_overflow(measure: &Name) -> PartialError {
     PartialError::File(FileError {
         column: Some(measure.to_string()),
         ..FileError::of_file(

@@ -25,6 +25,7 @@ mod filter;
 pub mod format;
 mod group;
 pub mod key;
+mod merge;
 pub mod partial;
 pub mod plan;
 pub mod settle;

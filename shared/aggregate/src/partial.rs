@@ -90,6 +90,10 @@ impl Partial {
         Self { layout, entries }
     }
 
+    pub(crate) fn into_entries(self) -> (Layout, Vec<PartialEntry>) {
+        (self.layout, self.entries)
+    }
+
     /// What the cells consist of.
     #[must_use]
     pub fn layout(&self) -> &Layout {

@@ -1,26 +1,25 @@
-//! From clean parts to cells: partial, difference, apply.
+//! From a file version's partial to cells: difference, apply.
 
 use std::io::Cursor;
 
 use millrace_aggregate::{
-    CellDifference, Layout, Partial, PartialBuilder, PartialError, PartialReader, Settlement, decode,
-    difference, encode, overlaps, stage_chunks,
+    CellDifference, Partial, PartialReader, Settlement, decode, difference, overlaps, stage_chunks,
 };
 use millrace_core::definition::{DatasetDefinition, SpecKind};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::ids::FileVersion;
+use millrace_core::message::{Envelope, PerfMessage, Queue};
 use millrace_core::name::Name;
-use millrace_core::object_key;
 use millrace_core::row_error::FileError;
 use millrace_store::contributions::{
     Application, ApplyOutcome, ContributionState, OtherPartial, PendingContribution,
 };
 use millrace_store::{STAGE_CHUNK_BYTES, Store};
 
-use crate::outbox::{send_outbox, send_reminder};
+use crate::outbox::{send_outbox, send_reminder, to_body};
 use crate::partials::Partials;
-use crate::parts::Parts;
-use crate::ports::{MessageSender, ObjectStore, Surroundings, write_all};
+use crate::ports::{MessageSender, ObjectStore, Surroundings};
+use crate::reduce::{MadePartial, Reduced, Reduction};
 use crate::{Disposition, Handled};
 
 /// How often differences are made anew when others were faster, before the message is tried again later.
@@ -36,6 +35,8 @@ pub struct PerfPorts<'a> {
     pub sender: &'a dyn MessageSender,
     /// Clock and chance.
     pub surroundings: &'a dyn Surroundings,
+    /// When the function is ended, in milliseconds since 1970.
+    pub deadline_ms: u64,
     /// When a reminder looks at the outbox.
     pub reminder_delay_seconds: u16,
 }
@@ -62,28 +63,40 @@ impl From<Failure> for ContributeError {
     }
 }
 
-/// A partial and where it lies.
-struct MadePartial {
-    partial: Partial,
-    key: Option<String>,
-}
-
 /// What one attempt after the other has at hand.
 struct Work<'a> {
     ports: &'a PerfPorts<'a>,
     file: FileVersion,
     definition: &'a DatasetDefinition,
+    /// How many of the file version's parts another message has reduced.
+    parts_done: u32,
+    /// When no other part is begun, in milliseconds since 1970.
+    until_ms: u64,
     /// The file version's own partial, once made.
     made: Option<MadePartial>,
     /// The others'.
     partials: Partials<'a>,
 }
 
-/// Brings a file version's contribution into a dataset, exactly once.
+/// What came of an attempt.
+enum Attempt {
+    /// The database was asked.
+    Made(ApplyOutcome),
+    /// Time is up; so many parts are reduced.
+    Partly(u32),
+}
+
+/// Brings a file version's contribution into a dataset, exactly once. So many of its parts were reduced before; what there is
+/// no time for is left to another message.
 ///
 /// # Errors
 /// A failure of a bucket, a queue or the database.
-pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name) -> Handled {
+pub async fn contribute(
+    ports: &PerfPorts<'_>,
+    file: FileVersion,
+    dataset: &Name,
+    parts_done: u32,
+) -> Handled {
     let definition: Option<DatasetDefinition> = ports
         .store
         .load_definition(SpecKind::Dataset, dataset.as_str(), None)
@@ -91,10 +104,13 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
     let Some(definition) = definition else {
         return Ok(Disposition::Reject(format!("there is no dataset {dataset}")));
     };
+    let now_ms = ports.surroundings.now_ms();
     let mut work = Work {
         ports,
         file,
         definition: &definition,
+        parts_done,
+        until_ms: now_ms + ports.deadline_ms.saturating_sub(now_ms) / 2,
         made: None,
         partials: Partials::new(ports.collections),
     };
@@ -109,11 +125,16 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
             return Ok(Disposition::Done);
         }
         match work.attempt(&pending).await {
-            Ok(ApplyOutcome::Applied | ApplyOutcome::AlreadySettled | ApplyOutcome::Superseded) => {
+            Ok(Attempt::Made(
+                ApplyOutcome::Applied | ApplyOutcome::AlreadySettled | ApplyOutcome::Superseded,
+            )) => {
                 send_outbox(ports.store, ports.sender, file).await?;
                 return Ok(Disposition::Done);
             }
-            Ok(ApplyOutcome::StaleBase | ApplyOutcome::StaleDataset | ApplyOutcome::IncompleteStage) => {}
+            Ok(Attempt::Made(
+                ApplyOutcome::StaleBase | ApplyOutcome::StaleDataset | ApplyOutcome::IncompleteStage,
+            )) => {}
+            Ok(Attempt::Partly(parts_done)) => return go_on(ports, file, dataset, parts_done).await,
             Err(ContributeError::Refused(error)) => {
                 ports
                     .store
@@ -129,9 +150,21 @@ pub async fn contribute(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name
     Err(Failure::explained(FailureKind::Transient, "contribute", why))
 }
 
+/// Leaves the rest of the parts to another message.
+async fn go_on(ports: &PerfPorts<'_>, file: FileVersion, dataset: &Name, parts_done: u32) -> Handled {
+    let dataset = dataset.clone();
+    let body = to_body(&Envelope::new(PerfMessage::Aggregate {
+        file,
+        dataset,
+        parts_done,
+    }))?;
+    ports.sender.send(Queue::Perf, body, 0).await?;
+    Ok(Disposition::Done)
+}
+
 impl Work<'_> {
     /// One attempt: stage the differences to what counts now, and apply them.
-    async fn attempt(&mut self, pending: &PendingContribution) -> Result<ApplyOutcome, ContributeError> {
+    async fn attempt(&mut self, pending: &PendingContribution) -> Result<Attempt, ContributeError> {
         let (ports, current) = (self.ports, pending.current.as_ref());
         let stage_id = ports.stage_id();
         let mut application = Application {
@@ -145,11 +178,19 @@ impl Work<'_> {
             rows: 0,
         };
         if current.is_some_and(|current| current.version > self.file.version) {
-            return Ok(ports.store.apply_contribution(&application).await?);
+            let outcome = ports.store.apply_contribution(&application).await?;
+            return Ok(Attempt::Made(outcome));
         }
         let made = match self.made.take() {
             Some(made) => made,
-            None => make_partial(ports, self.file, self.definition, pending.is_delete).await?,
+            None => match self
+                .reduction()
+                .reduce(pending.is_delete, self.parts_done)
+                .await?
+            {
+                Reduced::Whole(made) => made,
+                Reduced::Partly(parts_done) => return Ok(Attempt::Partly(parts_done)),
+            },
         };
         let MadePartial { partial, key } = self.made.insert(made);
         let old = match current.and_then(|current| current.partial_key.as_deref()) {
@@ -181,51 +222,17 @@ impl Work<'_> {
         if outcome != ApplyOutcome::Applied {
             ports.store.drop_stage(pending.contribution_id, &stage_id).await?;
         }
-        Ok(outcome)
+        Ok(Attempt::Made(outcome))
     }
-}
 
-/// Reduces the file version's parts; writes the partial where later versions will look for it.
-async fn make_partial(
-    ports: &PerfPorts<'_>,
-    file: FileVersion,
-    definition: &DatasetDefinition,
-    is_delete: bool,
-) -> Result<MadePartial, ContributeError> {
-    let parts = if is_delete {
-        Vec::new()
-    } else {
-        ports.store.list_parts(file).await?
-    };
-    let mut opened = Parts::new(ports.store, definition);
-    let mut builder: Option<PartialBuilder> = None;
-    for key in parts {
-        let (mut part, plan) = opened.open(ports.collections, &key).await?;
-        let builder = match &mut builder {
-            // Parts of a repaired file may be of several versions of the spec.
-            Some(builder) => {
-                builder.follow(plan);
-                builder
-            }
-            None => builder.insert(PartialBuilder::new(plan)),
-        };
-        while let Some(block) = part.next_block().await? {
-            builder.add_block(&block).map_err(refused)?;
+    fn reduction(&self) -> Reduction<'_> {
+        Reduction {
+            ports: self.ports,
+            file: self.file,
+            definition: self.definition,
+            until_ms: self.until_ms,
         }
     }
-    let partial = match builder {
-        Some(builder) => builder.finish().map_err(refused)?,
-        None => Partial::empty(Layout::of(definition)),
-    };
-    if partial.entries().is_empty() {
-        return Ok(MadePartial { partial, key: None });
-    }
-    let key = object_key::partial(&definition.name, file);
-    write_all(ports.collections, &key, encode(&partial).map_err(defect)?).await?;
-    Ok(MadePartial {
-        partial,
-        key: Some(key),
-    })
 }
 
 /// The other files of a dataset.
@@ -285,13 +292,6 @@ async fn stage(
     Ok(differences.len() as u64)
 }
 
-fn refused(error: PartialError) -> ContributeError {
-    match error {
-        PartialError::File(error) => ContributeError::Refused(error),
-        other @ PartialError::BlockMismatch(_) => defect(other).into(),
-    }
-}
-
-fn defect(error: impl std::error::Error) -> Failure {
+pub(crate) fn defect(error: impl std::error::Error) -> Failure {
     Failure::invalid("contribute", error.to_string())
 }

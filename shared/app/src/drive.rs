@@ -39,7 +39,11 @@ pub async fn drive_file(
             ),
             (OpenStep::Apply(dataset), _) => (
                 Queue::Perf,
-                to_body(&Envelope::new(PerfMessage::Aggregate { file, dataset }))?,
+                to_body(&Envelope::new(PerfMessage::Aggregate {
+                    file,
+                    dataset,
+                    parts_done: 0,
+                }))?,
             ),
         };
         sender.send(queue, body, 0).await?;

@@ -40,6 +40,7 @@ pub mod pipelines;
 pub mod ports;
 pub mod reconcile;
 pub mod reconcile_daily;
+mod reduce;
 pub mod render_document;
 pub mod repair;
 pub mod row_errors;

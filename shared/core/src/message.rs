@@ -186,6 +186,9 @@ pub enum PerfMessage {
         file: FileVersion,
         /// The dataset.
         dataset: Name,
+        /// How many of its parts another message has reduced.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        parts_done: u32,
     },
     /// Load a file version of a dimension, or of a dataset whose rows come ready, and publish it.
     LoadDimension {
@@ -283,6 +286,10 @@ pub enum FetchMessage {
     },
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Envelope, PerfMessage};
@@ -298,6 +305,7 @@ mod tests {
         let message = PerfMessage::Aggregate {
             file,
             dataset: Name::parse("d").unwrap(),
+            parts_done: 0,
         };
         let text = serde_json::to_string(&Envelope::new(message.clone())).unwrap();
         assert_eq!(

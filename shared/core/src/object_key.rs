@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::content_hash::ContentHash;
 use crate::definition::SpecKind;
 use crate::file_name::file_name_error;
 use crate::ids::{FileId, FileVersion};
@@ -172,6 +173,13 @@ pub fn row_errors(kind: SpecKind, spec: &Name, file: FileVersion, chunk: u32) ->
 #[must_use]
 pub fn partial(dataset: &Name, file: FileVersion) -> String {
     format!("partials/{dataset}/{}/{}.mrd", file.file_id, file.version)
+}
+
+/// Key of what the first parts of a file version come to for a dataset, in the collections bucket; no dataset is named so.
+#[must_use]
+pub fn begun_partial(dataset: &Name, file: FileVersion, definition: ContentHash, parts: u32) -> String {
+    let FileVersion { file_id, version } = file;
+    format!("partials/.begun/{dataset}/{file_id}/{version}-{definition}-{parts}.mrd")
 }
 
 /// Key of a file version's repair file in the documents bucket.

@@ -108,7 +108,7 @@ async fn partials_are_read_eight_at_a_time_and_once_a_message() {
         collections: &objects,
         ..sales.road.perf_ports()
     };
-    contribute(&ports, deletion, &Name::parse(BY_SHOP).unwrap())
+    contribute(&ports, deletion, &Name::parse(BY_SHOP).unwrap(), 0)
         .await
         .unwrap();
     assert_eq!(moving.moves.load(Ordering::Relaxed), 0, "four attempts");

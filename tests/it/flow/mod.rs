@@ -32,6 +32,7 @@ mod poison;
 mod ready_rows;
 mod reconciled;
 mod reconciled_daily;
+mod reductions;
 pub(crate) mod repairs;
 mod repeats;
 mod retired_datasets;

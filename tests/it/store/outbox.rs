@@ -21,7 +21,14 @@ async fn messages_are_there_until_they_were_sent() {
     assert_eq!(status, Envelope::new(StatusMessage::FactsChanged { file }));
     let perf: Envelope<PerfMessage> = serde_json::from_value(waiting[1].body.clone()).unwrap();
     let dataset = Name::parse(DATASET).unwrap();
-    assert_eq!(perf, Envelope::new(PerfMessage::Aggregate { file, dataset }));
+    assert_eq!(
+        perf,
+        Envelope::new(PerfMessage::Aggregate {
+            file,
+            dataset,
+            parts_done: 0
+        })
+    );
     let open = async |before| {
         let open = bench.store.list_open_files(before, 1).await.unwrap();
         open.into_iter().next()

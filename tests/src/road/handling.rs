@@ -68,7 +68,11 @@ impl Road {
             ..self.reconcile_ports()
         };
         match message {
-            PerfMessage::Aggregate { file, dataset } => contribute(&ports, file, &dataset).await,
+            PerfMessage::Aggregate {
+                file,
+                dataset,
+                parts_done,
+            } => contribute(&ports, file, &dataset, parts_done).await,
             PerfMessage::LoadDimension { file } => load_dimension(&ports, file).await,
             PerfMessage::MoveObjects { moves, before } => move_objects(&moving, moves, before).await,
             PerfMessage::LeaveLanding { before } => leave_landing(&moving, before).await,

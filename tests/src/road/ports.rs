@@ -97,6 +97,7 @@ impl Road {
             collections: &self.faulty_collections,
             sender: &self.senders.perf,
             surroundings: &self.surroundings,
+            deadline_ms: self.surroundings.now_ms() + self.perf_ms,
             reminder_delay_seconds: 60,
         }
     }
