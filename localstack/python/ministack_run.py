@@ -9,7 +9,8 @@ checks what it replaces and leaves the stock behaviour where that is not there, 
 3. When the state is lost but the objects are kept, a stack that names its buckets would be refused. A bucket
    that is there already is adopted, with its objects; and, as on AWS, a bucket that holds objects outlives
    the deletion of its stack.
-4. Of an object that lies on the disk all is read for each range. Here it is the range.
+4. Of an object that lies on the disk all is read for each range, and a range of a version is answered with all of it.
+   Here it is the range.
 5. Policies are checked against every schedule as one of the group `default`. Here it is that of its own group.
 
 Environment: STATE_DIR (required), and what MiniStack itself reads.
@@ -186,23 +187,39 @@ class StoredBody:
 def read_ranges():
     from ministack.services import s3
 
-    names = ("_get_object", "_read_body", "_object_disk_path")
-    stock_get, stock_read, disk_path = (getattr(s3, name, None) for name in names)
-    if stock_get is None or stock_read is None or disk_path is None:
+    names = ("_get_object", "_read_body", "_object_disk_path", "_parse_range", "_buckets")
+    if not all(hasattr(s3, name) for name in names):
         warn("objects are read whole for each range: MiniStack's S3 has changed")
         return
+    stock_get, stock_read = s3._get_object, s3._read_body
     call = threading.local()
 
+    def is_current(bucket_name, key, version):
+        current = s3._buckets.get(bucket_name, {}).get("objects", {}).get(key)
+        return current is not None and current.get("version_id") == version
+
     def get_object(bucket_name, key, headers, query_params=None):
-        is_part = (query_params or {}).keys() & {"versionId", "partNumber"}
-        call.is_ranged = bool(headers.get("range")) and not is_part
+        wanted, params = headers.get("range"), dict(query_params or {})
+        version = (params.get("versionId") or [""])[0]
+        if wanted and version and is_current(bucket_name, key, version):
+            del params["versionId"]
+        call.is_ranged = bool(wanted) and not params.keys() & {"versionId", "partNumber"}
         try:
-            return stock_get(bucket_name, key, headers, query_params)
+            status, answer, body = stock_get(bucket_name, key, headers, params)
         finally:
             call.is_ranged = False
+        if not wanted or status != 200:
+            return status, answer, body
+        found = s3._parse_range(wanted, len(body))
+        if found is None:
+            return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
+        start, last = found
+        answer["Content-Range"] = f"bytes {start}-{last}/{len(body)}"
+        answer["Content-Length"] = str(last + 1 - start)
+        return 206, answer, body[start : last + 1]
 
     def read_body(bucket_name, key, obj):
-        path = disk_path(bucket_name, key)
+        path = s3._object_disk_path(bucket_name, key)
         if getattr(call, "is_ranged", False) and obj.get("body") is None and path and os.path.isfile(path):
             return StoredBody(path)
         return stock_read(bucket_name, key, obj)

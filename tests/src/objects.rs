@@ -1,6 +1,7 @@
 //! A bucket in memory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ type Objects = Arc<Mutex<Writes>>;
 pub struct MemoryObjects {
     objects: Objects,
     piece_bytes: usize,
+    taken_bytes: Arc<AtomicU64>,
 }
 
 impl MemoryObjects {
@@ -27,7 +29,14 @@ impl MemoryObjects {
         Self {
             objects: Objects::default(),
             piece_bytes,
+            taken_bytes: Arc::default(),
         }
+    }
+
+    /// How many bytes were read, of whatever object.
+    #[must_use]
+    pub fn taken_bytes(&self) -> u64 {
+        self.taken_bytes.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Writes> {
@@ -128,7 +137,10 @@ impl ObjectReader for MemoryObjects {
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let range = &bytes[at(start)..at(end.unwrap_or(u64::MAX))];
         let pieces: Vec<Vec<u8>> = range.chunks(self.piece_bytes).map(<[u8]>::to_vec).collect();
-        Ok(Box::new(Pieces(pieces.into_iter())))
+        Ok(Box::new(Pieces {
+            pieces: pieces.into_iter(),
+            taken_bytes: Arc::clone(&self.taken_bytes),
+        }))
     }
 }
 
@@ -158,12 +170,18 @@ impl DownloadSigner for MemoryObjects {
     }
 }
 
-struct Pieces(std::vec::IntoIter<Vec<u8>>);
+struct Pieces {
+    pieces: std::vec::IntoIter<Vec<u8>>,
+    taken_bytes: Arc<AtomicU64>,
+}
 
 #[async_trait]
 impl ObjectStream for Pieces {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.0.next())
+        let piece = self.pieces.next();
+        let length = piece.as_ref().map_or(0, Vec::len);
+        self.taken_bytes.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(piece)
     }
 }
 

@@ -144,7 +144,7 @@ async fn check_object(
     let format = spec.as_file_format();
     if record.content_format == ContentFormat::JsonRows {
         let object = Object::open(ports.landing, &record.object()).await?;
-        return check_rows(ports, record, format, object).await;
+        return check_rows(ports, record, format, (object, size_bytes)).await;
     }
     let mut texts = Texts::open(ports.landing, record.object(), size_bytes).await?;
     if texts.bytes(size_bytes) > chunk_bytes {
@@ -153,6 +153,7 @@ async fn check_object(
             record,
             format,
             texts,
+            size_bytes,
             chunk_bytes,
             growing: None,
         };
@@ -164,7 +165,7 @@ async fn check_object(
     };
     let (chunk, object) = texts.check(ports, record, format, None).await?;
     let hash = hash_of_members.unwrap_or_else(|| object.into_hash());
-    finish_whole(ports, record, chunk, hash).await
+    finish_whole(ports, record, chunk, (hash, size_bytes)).await
 }
 
 /// Goes on with the plan of a large object.
@@ -281,13 +282,13 @@ async fn check_rows(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
     format: FileFormat<'_>,
-    mut object: Object,
+    (mut object, size_bytes): (Object, u64),
 ) -> Result<Disposition, Stopped> {
     let mut chunk = ChunkCheck::begin_rows(ports.collections, record, format)?;
     while let Some(bytes) = object.next_bytes().await? {
         chunk.push(&bytes).await?;
     }
-    finish_whole(ports, record, chunk, object.into_hash()).await
+    finish_whole(ports, record, chunk, (object.into_hash(), size_bytes)).await
 }
 
 /// Registers the only chunk of an object that was read to its end.
@@ -295,13 +296,16 @@ async fn finish_whole(
     ports: &IngestPorts<'_>,
     record: &FileRecord,
     chunk: ChunkCheck<'_>,
-    hash: PassedHash,
+    (hash, size_bytes): (PassedHash, u64),
 ) -> Result<Disposition, Stopped> {
-    let size_bytes = hash.bytes();
+    let read = hash.check_size(size_bytes);
     let sha256 = hash.finish();
-    if let Err(error) = check_declared(record, sha256) {
+    let right = read
+        .map_err(Stopped::from)
+        .and_then(|()| Ok(check_declared(record, sha256)?));
+    if let Err(stopped) = right {
         chunk.abort().await;
-        return Err(error.into());
+        return Err(stopped);
     }
     let sha256 = sha256.to_string();
     let checked = chunk.finish().await?;

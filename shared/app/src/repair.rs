@@ -120,6 +120,7 @@ pub async fn write_repair_file(
     };
     writer.write_header(&mut output.bytes);
     while let Some(rows) = rejected.next_rows().await? {
+        layouts.prepare(&rows).await?;
         for row in &rows {
             let own = layouts.of(row).await?;
             writer.write_row(row, &own.rows, &mut output.bytes);

@@ -17,10 +17,8 @@ pub struct AccessPoint {
     /// CRC-32 of those.
     pub crc32: u32,
     /// How many bits of the byte before belong to the next block, 0 to 7.
-    #[serde(default)]
     pub bits: u8,
     /// These bits.
-    #[serde(default)]
     pub bit_buffer: u8,
     /// The last inflated bytes, to which the next block may refer: 32 KiB, or all; base64 in JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
@@ -45,4 +43,27 @@ fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AccessPoint;
+
+    #[test]
+    fn it_is_written_as_messages_on_their_way_have_it() {
+        let text = r#"{"offset":12,"compressed_left":7,"inflated_bytes":3,"crc32":99,"bits":5,"bit_buffer":17,"window":"YWIK"}"#;
+        let point = AccessPoint {
+            offset: 12,
+            compressed_left: 7,
+            inflated_bytes: 3,
+            crc32: 99,
+            bits: 5,
+            bit_buffer: 17,
+            window: b"ab\n".to_vec(),
+        };
+        assert_eq!(serde_json::from_str::<AccessPoint>(text).unwrap(), point);
+        assert_eq!(serde_json::to_string(&point).unwrap(), text);
+        assert!(!format!("{point:?}").contains("97"), "no data in a log");
+        assert!(serde_json::from_str::<AccessPoint>(&text.replace("YWIK", "?")).is_err());
+    }
 }

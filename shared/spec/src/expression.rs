@@ -211,7 +211,7 @@ impl Expression {
         Cron::parse(trimmed).map(|cron| Self::Cron(Box::new(cron)))
     }
 
-    /// Whether it has a last time, before the last year that a cron can say.
+    /// Whether it may have a last time before the last year that a cron can say: it says years.
     #[must_use]
     pub fn ends(&self) -> bool {
         match self {

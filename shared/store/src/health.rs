@@ -1,4 +1,4 @@
-//! Whether the database answers, and what time it has.
+//! Whether the database answers.
 
 use millrace_core::failure::Failure;
 
@@ -14,15 +14,5 @@ impl Store {
             "select to_jsonb(max(version))::text from operations.migration",
         ))
         .await
-    }
-
-    /// The time of the database, in milliseconds since 1970; 0 for one before.
-    ///
-    /// # Errors
-    /// [`Failure`] of the database.
-    pub async fn now_ms(&self) -> Result<u64, Failure> {
-        let text = "select to_jsonb((extract(epoch from now()) * 1000)::bigint)::text";
-        let now_ms: Option<i64> = self.json(Statement::new(text)).await?;
-        Ok(now_ms.and_then(|now_ms| u64::try_from(now_ms).ok()).unwrap_or(0))
     }
 }

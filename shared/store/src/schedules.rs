@@ -44,6 +44,19 @@ impl ScheduleRecord {
 }
 
 impl Store {
+    /// The time of the database, by which a schedule is over or not, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Failure`] of the database.
+    pub async fn now_ms(&self) -> Result<u64, Failure> {
+        let text = "select to_jsonb((extract(epoch from now()) * 1000)::bigint)::text";
+        let now_ms: Option<i64> = self.json(Statement::new(text)).await?;
+        let no_time = || Failure::invalid("store.now", "the database tells no time since 1970");
+        now_ms
+            .and_then(|now_ms| u64::try_from(now_ms).ok())
+            .ok_or_else(no_time)
+    }
+
     /// A schedule as its spec wants it now.
     ///
     /// # Errors

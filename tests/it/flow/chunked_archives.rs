@@ -207,21 +207,38 @@ async fn a_large_member_is_inflated_on_from_where_each_chunk_begins() {
     let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
     sales.road.settle().await;
     let whole = outcome(&sales, file).await;
-    sales.begin_anew().await;
-    (sales.road.chunk_bytes, sales.road.plan_bytes) = (250_000, 1_200_000);
-    let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
-    let mut order = Order::Random {
-        random,
-        twice_permille: 300,
-        reminders_permille: 100,
-    };
-    let (mut with_point, mut all) = (0, 0);
-    while !sales.road.queues.is_empty() {
-        sales.road.deliver_some(&mut order, 1).await;
-        let (points, chunks) = points(&sales);
-        (with_point, all) = (points.max(with_point), chunks.max(all));
+    for (round, fault) in [None, Some(Fault::Before), Some(Fault::After)]
+        .into_iter()
+        .enumerate()
+    {
+        sales.begin_anew().await;
+        (sales.road.chunk_bytes, sales.road.plan_bytes) = (250_000, 600_000);
+        let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
+        if let Some(fault) = fault {
+            sales.road.faults.fail_on(r#""point":{"#, fault, 5);
+        }
+        let mut order = Order::Random {
+            random: Random::new(seed + round as u64),
+            twice_permille: if fault.is_some() { 300 } else { 0 },
+            reminders_permille: 100,
+        };
+        let (mut with_point, mut all) = (0, 0);
+        while !sales.road.queues.is_empty() {
+            sales.road.deliver_some(&mut order, 1).await;
+            let (points, chunks) = points(&sales);
+            (with_point, all) = (points.max(with_point), chunks.max(all));
+        }
+        match fault {
+            // The first chunk of each member has none.
+            None => {
+                assert!(with_point >= 4 && with_point + 4 >= all, "{with_point} of {all}");
+                // The plan, the checks and the hash read it once each, and a little before each chunk.
+                let percent = 100 * sales.road.landing.taken_bytes() / archive.len() as u64;
+                println!("{percent} % of the archive were read, {all} chunks");
+                assert!(percent < 800, "{percent} % of the archive were read");
+            }
+            Some(_) => assert_eq!(sales.road.faults.hits(), 5),
+        }
+        assert_eq!(outcome(&sales, file).await, whole);
     }
-    // The first chunk of each member has none.
-    assert!(with_point >= 4 && with_point + 4 >= all, "{with_point} of {all}");
-    assert_eq!(outcome(&sales, file).await, whole);
 }

@@ -147,7 +147,8 @@ pub(crate) async fn open(
 
 /// Has a file's rejected rows checked against the newest version of its spec: registers a new version of the file.
 ///
-/// Rows of a zip archive are read by the headers of their members. Where no row becomes clean, that version says that it changed nothing (`unchanged_of`).
+/// Rows of a zip archive are read by the headers of their members. Where no row becomes clean, that version says that it
+/// changed nothing (`unchanged_of`).
 #[utoipa::path(post, path = "/ingestion/files/{file_id}/replay", operation_id = "replay_file", tag = "ingestion",
     params(("file_id" = String, Path, description = "The file", example = "01859000-0000-7000-8000-000000000000"),
         VersionQuery),

@@ -85,7 +85,13 @@ impl<'a> Archive<'a> {
         member: &Member,
         point: &AccessPoint,
     ) -> Result<MemberStream, Failure> {
-        let no_point = || Failure::invalid("ingest.member", "the member has no such point");
+        let no_point = || {
+            let (name, offset) = (&member.name, point.offset);
+            Failure::invalid(
+                "ingest.member",
+                format!("member `{name}` has no access point at {offset}"),
+            )
+        };
         let reader = MemberReader::at(member, point).ok_or_else(no_point)?;
         let range = (point.offset, self.end.directory_offset);
         self.open_range(reader, range).await

@@ -1,7 +1,7 @@
 //! The hash of an object that passes, in one message or in several.
 
 use millrace_core::content_hash::ContentHash;
-use millrace_core::failure::Failure;
+use millrace_core::failure::{Failure, FailureKind};
 use sha2::digest::common::hazmat::{SerializableState as _, SerializedState};
 use sha2::{Digest as _, Sha256};
 
@@ -54,6 +54,20 @@ impl PassedHash {
         let new = &bytes[known..];
         self.hash.update(new);
         self.bytes += new.len() as u64;
+    }
+
+    /// Whether as many bytes have passed as the object has: what was read short is not a shorter file.
+    ///
+    /// # Errors
+    /// [`Failure`], to be tried again, where they are more or fewer.
+    pub(super) fn check_size(&self, size_bytes: u64) -> Result<(), Failure> {
+        match self.bytes == size_bytes {
+            true => Ok(()),
+            false => {
+                let why = format!("{} bytes of the object's {size_bytes} were read", self.bytes);
+                Err(Failure::explained(FailureKind::Transient, "ingest.read", why))
+            }
+        }
     }
 
     /// The hash of all that has passed.

@@ -1,12 +1,15 @@
 //! How the rows of an object are laid out: by its header, or by that of the member of an archive that they stand in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
 use millrace_core::failure::Failure;
 use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::FileRecord;
 use millrace_table::{FileFormat, Header, RejectedRow, RowLayout, RowsOf};
 
 use super::object::Stopped;
-use super::texts::Texts;
+use super::texts::{Text, Texts};
 use crate::ports::ObjectReader;
 
 /// A header, read against a version of the spec.
@@ -15,13 +18,18 @@ pub(crate) struct Layout {
     pub(crate) rows: RowLayout,
 }
 
-/// The headers of an object, each read when a row asks for it. Memory: one of them.
+/// The headers of an object, each read when a row asks for it, or those of many rows at once. Memory: one of them, or those.
 pub(crate) struct Layouts<'a> {
     texts: Texts<'a>,
     format: FileFormat<'a>,
-    /// The text whose header was read last: rows come in the order of the file.
-    last: Option<(u32, Layout)>,
+    /// The texts whose headers were read last: rows come in the order of the file.
+    known: BTreeMap<u32, Layout>,
+    /// The member that was looked up last.
+    last: Option<(Option<String>, u32)>,
 }
+
+/// Headers that are read at once.
+const AT_ONCE: usize = 16;
 
 impl<'a> Layouts<'a> {
     /// Opens the object that the rows of a version came in.
@@ -41,6 +49,7 @@ impl<'a> Layouts<'a> {
         Ok(Self {
             texts: Texts::open(landing, object, size_bytes).await?,
             format,
+            known: BTreeMap::new(),
             last: None,
         })
     }
@@ -70,26 +79,68 @@ impl<'a> Layouts<'a> {
     /// # Errors
     /// [`Stopped`] where the header does not fit.
     pub(crate) async fn of(&mut self, row: &RejectedRow) -> Result<&Layout, Stopped> {
-        let number = self.texts.number_of(row.member.as_deref());
-        let number = number.ok_or_else(|| {
-            Failure::invalid(
-                "ingest.layout",
-                "the rejected row is of no text that the object has",
-            )
-        })?;
+        let number = self.number_of(row)?;
         self.at(number).await
     }
 
+    /// Reads the headers of all these rows, of an archive several at once.
+    ///
+    /// # Errors
+    /// [`Stopped`] where one does not fit.
+    pub(crate) async fn prepare(&mut self, rows: &[RejectedRow]) -> Result<(), Stopped> {
+        let numbers: Result<BTreeSet<u32>, Failure> = rows.iter().map(|row| self.number_of(row)).collect();
+        let numbers = numbers?;
+        self.known.retain(|number, _| numbers.contains(number));
+        let missing = numbers
+            .into_iter()
+            .filter(|number| !self.known.contains_key(number));
+        let Texts::Members(archive) = &self.texts else {
+            return Ok(());
+        };
+        let format = self.format;
+        let read = missing.map(async |number| {
+            let text = archive.read_header(number, format).await?;
+            Ok::<_, Stopped>((number, layout_of(text, format)))
+        });
+        let mut read = stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE);
+        while let Some(layout) = read.next().await {
+            let (number, layout) = layout?;
+            self.known.insert(number, layout);
+        }
+        Ok(())
+    }
+
+    fn number_of(&mut self, row: &RejectedRow) -> Result<u32, Failure> {
+        if let Some((member, number)) = &self.last
+            && *member == row.member
+        {
+            return Ok(*number);
+        }
+        let number = self.texts.number_of(row.member.as_deref()).ok_or_else(|| {
+            let (member, line) = (row.member.as_deref().unwrap_or("none"), row.line);
+            let why =
+                format!("line {line} of member `{member}` was rejected, which the object does not have");
+            Failure::invalid("ingest.layout", why)
+        })?;
+        self.last = Some((row.member.clone(), number));
+        Ok(number)
+    }
+
     async fn at(&mut self, number: u32) -> Result<&Layout, Stopped> {
-        let last = match self.last.take().filter(|(last, _)| *last == number) {
-            Some(last) => last,
+        let layout = match self.known.remove(&number) {
+            Some(layout) => layout,
             None => {
-                let text = self.texts.beginning(number, self.format).await?;
-                let rows = RowLayout::of(text.object.beginning(), &text.header, self.format.csv);
-                let header = text.header;
-                (number, Layout { header, rows })
+                self.known.clear();
+                layout_of(self.texts.beginning(number, self.format).await?, self.format)
             }
         };
-        Ok(&self.last.insert(last).1)
+        Ok(self.known.entry(number).or_insert(layout))
+    }
+}
+
+fn layout_of(text: Text, format: FileFormat<'_>) -> Layout {
+    Layout {
+        rows: RowLayout::of(text.object.beginning(), &text.header, format.csv),
+        header: text.header,
     }
 }

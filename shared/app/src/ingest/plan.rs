@@ -28,6 +28,7 @@ pub(super) struct Plan<'a> {
     pub(super) record: &'a FileRecord,
     pub(super) format: FileFormat<'a>,
     pub(super) texts: Texts<'a>,
+    pub(super) size_bytes: u64,
     pub(super) chunk_bytes: u64,
     pub(super) growing: Option<Growing>,
 }
@@ -131,8 +132,9 @@ impl Plan<'_> {
             // Its members are not its bytes.
             _ => hash_of(ports, self.record).await?,
         };
+        let size_bytes = self.size_bytes;
+        hash.check_size(size_bytes)?;
         send_reminder(ports.sender, file, ports.reminder_delay_seconds).await?;
-        let size_bytes = hash.bytes();
         let sha256 = hash.finish();
         check_declared(self.record, sha256)?;
         let sha256 = sha256.to_string();

@@ -116,9 +116,7 @@ impl<'a> Texts<'a> {
                 Ok(text)
             }
             Self::Members(archive) => {
-                let member = archive.members().get(number as usize);
-                let member =
-                    member.ok_or_else(|| Failure::invalid("ingest.text", "there is no such member"))?;
+                let member = archive.member(number)?;
                 let opened = text_of_member(archive, member, format, at, end).await;
                 opened.map_err(|stopped| named(member, stopped))
             }
@@ -140,11 +138,8 @@ impl<'a> Texts<'a> {
 
     /// Opens a text for its header alone.
     pub(super) async fn beginning(&mut self, number: u32, format: FileFormat<'_>) -> Result<Text, Stopped> {
-        if let Self::Members(archive) = self
-            && let Some(member) = archive.members().get(number as usize)
-        {
-            let opened = beginning_of_member(archive, member, format).await;
-            return opened.map_err(|stopped| named(member, stopped));
+        if let Self::Members(archive) = self {
+            return archive.read_header(number, format).await;
         }
         self.text(number, format, None, None).await
     }
@@ -248,13 +243,29 @@ async fn text_of_member(
     }
     let mut text = beginning_of_member(archive, member, format).await?;
     text.start = at.map_or(text.start, |at| at.start);
-    let (passed, again) = match at.and_then(|at| at.point) {
+    let point = at.and_then(|at| at.point);
+    let point = point.filter(|point| point.inflated_bytes <= text.start.offset);
+    let (passed, again) = match point {
         Some(point) => (point.inflated_bytes, archive.open_member_at(member, point).await?),
         None => (0, archive.open_member(member).await?),
     };
     let range = (text.start.offset, end);
     text.object = Object::member_at(again, passed, range, text.encoding).await?;
     Ok(text)
+}
+
+impl Archive<'_> {
+    /// A member for its header alone.
+    pub(super) async fn read_header(&self, number: u32, format: FileFormat<'_>) -> Result<Text, Stopped> {
+        let member = self.member(number)?;
+        let opened = beginning_of_member(self, member, format).await;
+        opened.map_err(|stopped| named(member, stopped))
+    }
+
+    fn member(&self, number: u32) -> Result<&Member, Failure> {
+        let member = self.members().get(number as usize);
+        member.ok_or_else(|| Failure::invalid("ingest.text", "there is no such member"))
+    }
 }
 
 /// A member for its header alone.

@@ -23,6 +23,8 @@ pub(super) struct ObjectRead {
     client: Client,
     bucket: String,
     object: ObjectAt,
+    /// What the first answer called the bytes, where the object does not say which are meant.
+    first_etag: Option<String>,
     range_bytes: u64,
     /// The next byte that is to come.
     at: u64,
@@ -54,6 +56,7 @@ impl ObjectRead {
             client: bucket.client().await.clone(),
             bucket: bucket.name.clone(),
             object: object.clone(),
+            first_etag: None,
             range_bytes,
             at: start,
             answer_end: start,
@@ -76,39 +79,53 @@ impl ObjectRead {
             .bucket(&self.bucket)
             .key(&self.object.key)
             .set_version_id(self.object.version.clone())
-            .set_if_match(only_these_bytes(&self.object))
+            .set_if_match(only_these_bytes(&self.object).or_else(|| self.first_etag.clone()))
             .range(format!("bytes={}-{}", self.at, self.answer_end - 1));
-        match call.send().await {
-            Ok(answer) => self.take(answer),
-            Err(error)
-                if error.raw_response().map(|answer| answer.status().as_u16())
-                    == Some(RANGE_NOT_SATISFIABLE) =>
-            {
-                // Nothing lies there: the object is empty, or ends before.
-                (self.end, self.answer_end) = (self.at, self.at);
-                self.body = ByteStream::default();
-                Ok(())
-            }
-            Err(error) => Err(map(OPERATION, error)),
+        let error = match call.send().await {
+            Ok(answer) => return self.take(answer),
+            Err(error) => error,
+        };
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let may_lie_behind = self.at == 0 || self.end == u64::MAX;
+        if status == Some(RANGE_NOT_SATISFIABLE) && may_lie_behind {
+            // Nothing lies there: the object is empty, or ends before.
+            (self.end, self.answer_end) = (self.at, self.at);
+            self.body = ByteStream::default();
+            return Ok(());
         }
+        let mut failure = map(OPERATION, error);
+        if failure.kind == FailureKind::Conflict && self.first_etag.is_some() {
+            // Nobody asked for those bytes: whoever reads again reads what is there by then.
+            failure.kind = FailureKind::Transient;
+        }
+        Err(failure)
     }
 
     fn take(&mut self, answer: GetObjectOutput) -> Result<(), Failure> {
-        let size_bytes = u64::try_from(answer.content_length.unwrap_or(0)).unwrap_or(0);
+        let size_bytes = answer.content_length.and_then(|size| u64::try_from(size).ok());
+        let size_bytes = size_bytes.ok_or_else(|| self.unexpected("bytes without their number"))?;
         let (start, object_end) = match &answer.content_range {
-            Some(range) => parse_range(range).ok_or_else(|| unexpected("a range that cannot be read"))?,
+            Some(range) => {
+                parse_range(range).ok_or_else(|| self.unexpected("a range that cannot be read"))?
+            }
             None => (0, size_bytes),
         };
         if start != self.at || size_bytes == 0 && start < object_end {
-            return Err(unexpected("other bytes than were asked for"));
+            return Err(self.unexpected("other bytes"));
         }
         self.end = self.end.min(object_end);
         self.answer_end = self.end.min(start.saturating_add(size_bytes));
         if self.object.version.is_none() && self.object.etag.is_none() {
-            self.object.etag = answer.e_tag;
+            self.first_etag = answer.e_tag;
         }
         self.body = answer.body;
         Ok(())
+    }
+
+    fn unexpected(&self, what: &str) -> Failure {
+        let (key, at, end) = (&self.object.key, self.at, self.answer_end);
+        let why = format!("S3 was asked for the bytes {at} to {end} of {key} and answered {what}");
+        Failure::explained(FailureKind::Transient, OPERATION, why)
     }
 }
 
@@ -131,7 +148,7 @@ impl ObjectStream for ObjectRead {
                     if self.breaks > MOST_BREAKS {
                         return Err(match broken {
                             Some(Err(error)) => Failure::new(FailureKind::Transient, "s3.read_body", error),
-                            _ => unexpected("a body that ends too early"),
+                            _ => self.unexpected("a body that ends too early"),
                         });
                     }
                     self.ask().await?;
@@ -147,10 +164,6 @@ fn parse_range(range: &str) -> Option<(u64, u64)> {
     let (range, size_bytes) = range.strip_prefix("bytes ")?.split_once('/')?;
     let (start, _) = range.split_once('-')?;
     Some((start.parse().ok()?, size_bytes.parse().ok()?))
-}
-
-fn unexpected(what: &str) -> Failure {
-    Failure::explained(FailureKind::Transient, OPERATION, format!("S3 answered {what}"))
 }
 
 #[cfg(test)]

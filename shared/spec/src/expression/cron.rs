@@ -91,9 +91,9 @@ impl Cron {
         }
     }
 
-    /// Whether it ends before the last year that it could say.
+    /// Whether it says some years and not the others.
     pub(super) fn ends(&self) -> bool {
-        !self.years.contains(&YEARS.greatest)
+        self.years.len() <= usize::from(YEARS.greatest - YEARS.least)
     }
 
     /// Whether there is any such day in these months and years.

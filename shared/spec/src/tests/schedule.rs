@@ -124,6 +124,7 @@ fn a_schedule_whose_last_time_has_passed_is_refused() {
         ("cron(1 12 22 11 ? 2026)", "Asia/Kolkata", (true, never())),
         ("cron(0 0 29 2 ? 2027-2030)", "UTC", (true, Vec::new())),
         ("cron(0 0 29 2 ? 2024-2027)", "UTC", (true, never())),
+        ("cron(0 0 29 2 ? 2024,2199)", "UTC", (true, never())),
     ] {
         for state in ["enabled", "paused"] {
             assert_eq!(

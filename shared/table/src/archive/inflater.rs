@@ -11,7 +11,6 @@ use miniz_oxide::inflate::core::{BlockBoundaryState, DecompressorOxide, decompre
 const WINDOW_BYTES: usize = 32 << 10;
 /// The ring that is written round and round: a window and more, a power of two.
 const RING_BYTES: usize = 64 << 10;
-const FLAGS: u32 = TINFL_FLAG_HAS_MORE_INPUT | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
 /// What the decompressor may hold back of bytes that it has taken.
 const BIT_BUFFER_BYTES: usize = 8;
 
@@ -60,10 +59,15 @@ impl Inflater {
         Some(inflater)
     }
 
-    /// Takes some of the next bytes; none where they are no deflated ones.
-    pub(super) fn read(&mut self, input: &[u8]) -> Option<Step> {
+    /// Takes some of the next bytes, up to a boundary between blocks where one is wanted; none where they are no deflated
+    /// ones.
+    pub(super) fn read(&mut self, input: &[u8], wants_boundary: bool) -> Option<Step> {
+        let flags = match wants_boundary {
+            true => TINFL_FLAG_HAS_MORE_INPUT | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY,
+            false => TINFL_FLAG_HAS_MORE_INPUT,
+        };
         let (status, taken, written) = loop {
-            let step = decompress(&mut self.state, input, &mut self.ring, self.at, FLAGS);
+            let step = decompress(&mut self.state, input, &mut self.ring, self.at, flags);
             // A block may be empty, and have come with a piece before.
             if step != (TINFLStatus::BlockBoundary, 0, 0) {
                 break step;

@@ -13,8 +13,8 @@ const LOCAL_BYTES: usize = 30;
 
 /// Reads a member from the bytes that begin at its [`offset`](Member::offset), in pieces of any size.
 ///
-/// Memory: the window of deflate, one piece of output, the last access points. The checksum is compared when the last byte is there: what came
-/// out before counts only if [`Self::read`] says in the end that it was all.
+/// Memory: the window of deflate, one piece of output, the last access points. The checksum is compared when the last byte
+/// is there: what came out before counts only if [`Self::read`] says in the end that it was all.
 pub struct MemberReader {
     name: String,
     /// The local header as far as it is there; none once it has been passed.
@@ -117,7 +117,11 @@ impl MemberReader {
             bytes,
             has_ended,
         } = match &mut self.inflater {
-            Some(inflater) => inflater.read(input).ok_or_else(|| self.bad("is damaged"))?,
+            Some(inflater) => {
+                let wants_boundary = self.points.is_due(self.inflated);
+                let step = inflater.read(input, wants_boundary);
+                step.ok_or_else(|| self.bad("is damaged"))?
+            }
             None => {
                 let taken = input.len().min(Self::PIECE_BYTES);
                 Step {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use millrace_core::access_point::AccessPoint;
 
-/// Memory: their windows, 1 MiB.
+/// Memory: their windows, 2 MiB.
 #[derive(Debug, Default)]
 pub(super) struct AccessPoints {
     /// In their order.
@@ -14,8 +14,8 @@ pub(super) struct AccessPoints {
 impl AccessPoints {
     /// Inflated bytes between two of them, at least.
     const SPACING: u64 = 64 << 10;
-    /// How many are kept.
-    const KEPT: usize = 32;
+    /// How many are kept: the longest record lies between the first and the last, whatever it is written in.
+    const KEPT: usize = 64;
 
     /// Whether one behind so many inflated bytes is wanted.
     pub(super) fn is_due(&self, inflated_bytes: u64) -> bool {

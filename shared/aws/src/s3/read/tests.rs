@@ -67,6 +67,7 @@ async fn an_object_comes_in_ranges_all_of_one_write() {
         (50, Some(50), 0),
         (1_050, None, 1),
         (5_000, None, 1),
+        (0, Some(0), 0),
     ] {
         calls.lock().unwrap().clear();
         let until = end.map_or(OBJECT_BYTES, |end| {
@@ -143,12 +144,14 @@ async fn bytes_of_another_write_or_place_are_not_taken() {
         ),
     })
     .await;
-    assert_eq!(read(&changed, 0, None).await, Err(FailureKind::Conflict));
+    assert_eq!(read(&changed, 0, None).await, Err(FailureKind::Transient));
     // A storage that does not know ranges is right only where all was asked for.
     let whole = bucket(|_| Answer::new("200 OK", &object())).await;
     assert_eq!(read(&whole, 0, None).await, Ok(object()));
     assert_eq!(read(&whole, 0, Some(10)).await, Ok(object()[..10].to_vec()));
     assert_eq!(read(&whole, 10, None).await, Err(FailureKind::Transient));
+    let short = bucket(|call| range_of(&object()[..100], call)).await;
+    assert_eq!(read(&short, 200, Some(300)).await, Err(FailureKind::Invalid));
     let nothing = bucket(|call| Answer {
         body: Vec::new(),
         ..range_of(&object(), call)
