@@ -175,14 +175,7 @@ fn points(sales: &Sales) -> (usize, usize) {
     (chunks.clone().filter(has_point).count(), chunks.count())
 }
 
-#[tokio::test]
-async fn a_large_member_is_inflated_on_from_where_each_chunk_begins() {
-    let seed = Random::seed(37);
-    println!("seed {seed}");
-    let Some(mut sales) = Sales::direct().await else {
-        return;
-    };
-    let mut random = Random::new(seed);
+fn archive_of_large_members(random: &mut Random) -> Vec<u8> {
     // Figures that compress as little as real ones do, so that there are many blocks.
     let row = |number| match number % 10 {
         0 => "2023-01-08,\"b\nc\",x,1,2\n".to_owned(),
@@ -197,12 +190,22 @@ async fn a_large_member_is_inflated_on_from_where_each_chunk_begins() {
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let archive = zip(&[
-        ZipMember::deflated("small.csv", Sales::csv(&rows(&mut random, 10)).as_bytes()),
+    zip(&[
+        ZipMember::deflated("small.csv", Sales::csv(&rows(random, 10)).as_bytes()),
         ZipMember::deflated("large.csv", text.as_bytes()),
         ZipMember::stored("stored.csv", text.as_bytes()),
         ZipMember::deflated("utf16.csv", &utf16),
-    ]);
+    ])
+}
+
+#[tokio::test]
+async fn a_large_member_is_inflated_on_from_where_each_chunk_begins() {
+    let seed = Random::seed(37);
+    println!("seed {seed}");
+    let Some(mut sales) = Sales::direct().await else {
+        return;
+    };
+    let archive = archive_of_large_members(&mut Random::new(seed));
     sales.road.chunk_bytes = 100_000_000;
     let file = sales.road.send(SALES, "a.zip", Mode::New, archive.clone()).await;
     sales.road.settle().await;

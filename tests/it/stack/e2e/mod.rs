@@ -3,6 +3,7 @@
 mod access;
 mod conflicts;
 mod documents;
+mod drops;
 mod figures;
 mod known_answers;
 mod limits;
