@@ -112,7 +112,12 @@ pub async fn write_repair_file(
         return Ok(RepairCsv::At(sign(ports, record, &key).await?));
     }
     let mut layouts = Layouts::open(ports.landing, &root, spec.as_file_format()).await?;
-    let layout = layouts.first(rejected.first().await?).await?.rows.clone();
+    // The same for all versions since the rows came, so that a file that was got before is still understood.
+    let first = RejectedRows::of(ports.store, ports.collections, root.file)
+        .await?
+        .first()
+        .await?;
+    let layout = layouts.first(first.as_ref()).await?.rows.clone();
     let mut writer = RepairWriter::new(layout, layouts.rows_of(), &spec.fields).map_err(defect)?;
     let mut output = Output {
         bytes: Vec::new(),

@@ -149,8 +149,6 @@ pub(crate) struct RejectedRows<'a> {
     objects: std::vec::IntoIter<RowErrorObject>,
     /// The object at hand, and how far it was read.
     current: Option<(RowErrorObject, u64)>,
-    /// Rows that were read for the first of them.
-    ahead: Option<Vec<RejectedRow>>,
     size_bytes: u64,
 }
 
@@ -166,7 +164,6 @@ impl<'a> RejectedRows<'a> {
             size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
             objects: objects.into_iter(),
             current: None,
-            ahead: None,
         })
     }
 
@@ -175,17 +172,14 @@ impl<'a> RejectedRows<'a> {
         self.size_bytes
     }
 
-    /// The first row, which is to come yet.
-    pub(crate) async fn first(&mut self) -> Result<Option<&RejectedRow>, Failure> {
-        self.ahead = self.next_rows().await?;
-        Ok(self.ahead.as_ref().and_then(|rows| rows.first()))
+    /// The first row alone.
+    pub(crate) async fn first(mut self) -> Result<Option<RejectedRow>, Failure> {
+        let rows = self.next_rows().await?;
+        Ok(rows.and_then(|rows| rows.into_iter().next()))
     }
 
     /// The next rows, never an empty number of them; none at the end.
     pub(crate) async fn next_rows(&mut self) -> Result<Option<Vec<RejectedRow>>, Failure> {
-        if let Some(rows) = self.ahead.take() {
-            return Ok(Some(rows));
-        }
         while let Some(mut rows) = self.read_rows().await? {
             rows.retain(|row| !row.is_of_repair);
             if !rows.is_empty() {

@@ -66,8 +66,13 @@ pub fn check_schedule(body: &Value) -> Result<ScheduleDefinition, SpecErrors> {
         return problems.refuse(None);
     }
     let definition = compile(body, &mut problems);
-    problems.refuse(definition)
+    let definition = problems.refuse(definition)?;
+    check_not_over(&definition, EARLIEST_MS)?;
+    Ok(definition)
 }
+
+/// No schedule was made before: 2026-01-01T00:00:00Z.
+const EARLIEST_MS: u64 = 1_767_225_600_000;
 
 fn compile(body: &Value, problems: &mut Problems) -> Option<ScheduleDefinition> {
     let text = |member: &str| body.get(member).and_then(Value::as_str);
@@ -119,7 +124,7 @@ pub fn has_end(definition: &ScheduleDefinition) -> bool {
     Expression::parse(&definition.expression).is_ok_and(|expression| expression.ends())
 }
 
-/// Refuses a schedule whose last time has passed as of an instant in milliseconds since 1970, paused or not.
+/// Refuses a schedule that has no time to come as of an instant in milliseconds since 1970, paused or not.
 ///
 /// # Errors
 /// That it would never run.
@@ -128,11 +133,13 @@ pub fn check_not_over(definition: &ScheduleDefinition, now_ms: u64) -> Result<()
         state: ScheduleState::Enabled,
         ..definition.clone()
     };
-    if has_end(definition) && next_runs(&enabled, None, now_ms).is_empty() {
-        let message = "all times that are meant have passed: it would never run";
-        return Err(SpecErrors::one("/scheduled_at", "never", message));
+    match next_runs(&enabled, None, now_ms).is_empty() {
+        true => {
+            let message = "there is no such time, or all of them have passed: it would never run";
+            Err(SpecErrors::one("/scheduled_at", "never", message))
+        }
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// How many of the next times are told.

@@ -188,7 +188,7 @@ pub struct LinePage {
     pub keys: Vec<String>,
     /// What is added up.
     pub measures: Vec<MeasureDetail>,
-    /// The lines, in the order of the file. A page may be empty and still have a next one.
+    /// The lines, in the order of the file, those that were mended later behind them. A page may be empty and still have a next one.
     pub items: Vec<LineDetail>,
     /// Hand this back as `cursor` to get the next page; null on the last one.
     pub next: Option<String>,

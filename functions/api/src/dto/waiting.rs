@@ -86,7 +86,7 @@ pub struct WaitingLinePage {
     pub file_name: Option<String>,
     /// The names of the key fields.
     pub keys: Vec<String>,
-    /// The lines, in the order of the file. A page may be empty and still have a next one.
+    /// The lines, in the order of the file, those that were mended later behind them. A page may be empty and still have a next one.
     pub items: Vec<LineDetail>,
     /// Hand this back as `cursor` to get the next page; null on the last one.
     pub next: Option<String>,

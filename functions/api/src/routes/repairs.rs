@@ -34,7 +34,7 @@ use crate::routes::uploads::{accepted, request_hash, unknown_spec};
 ///
 /// It has the file's own header and dialect, the cells as they came, and four columns behind them: `millrace_line`,
 /// `millrace_column`, `millrace_problem` and `millrace_suggestion`. A row that cannot be laid out under the header is one
-/// cell, which is read back as a line. Of a zip archive the header is that of the first member with rejected rows, and
+/// cell, which is read back as a line. Of a zip archive the header is that of the first member that had rejected rows, and
 /// `millrace_member` names each row's, before its line there; rows of a member whose header or dialect is another are one
 /// cell, too, and stay lines of that member. A suggestion is made where one reading is left; nothing applies it. The text is
 /// UTF-8 with a mark of byte order. Cells are data: one that begins with `=`, `+`, `-` or `@` is not changed. Open the

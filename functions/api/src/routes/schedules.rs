@@ -66,7 +66,8 @@ async fn put(deps: &Deps, body: &Value, client_id: &str) -> Answer<(StatusCode, 
         PutSchedule::NeedsRetired => return Err(needs_retired()),
         PutSchedule::Taken => {
             let detail = "the name stands for another schedule, of another pipeline or other moves, or in other case: \
-                          take another name; or others set it at this moment: try again";
+                          take another name (POST /ingestion/scheduler takes a schedule_name, for moves too); or others \
+                          set it at this moment: try again";
             return Err(Problem::conflict("spec_exists", detail));
         }
     };

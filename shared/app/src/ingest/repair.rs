@@ -53,9 +53,12 @@ pub(super) async fn check_again(
     {
         return Ok(finish(ports, record.file, None, Some(sha256)).await?);
     }
-    let mut rejected = RejectedRows::of(ports.store, ports.collections, of(base)).await?;
-    let first = rejected.first().await?;
-    let mut trying = Trying::begin(ports, record, (&root, first), format, repaired.as_ref()).await?;
+    let rejected = RejectedRows::of(ports.store, ports.collections, of(base)).await?;
+    let first = RejectedRows::of(ports.store, ports.collections, root.file)
+        .await?
+        .first()
+        .await?;
+    let mut trying = Trying::begin(ports, record, (&root, first.as_ref()), format, repaired.as_ref()).await?;
     if let Err(stopped) = trying.take_all(rejected).await {
         trying.chunk.abort().await;
         return Err(stopped);
@@ -138,7 +141,8 @@ struct Trying<'a> {
 }
 
 impl<'a> Trying<'a> {
-    /// Begins with the object that the rows came in, and the first of them.
+    /// Begins with the object that the rows came in, and the first of those that were rejected then: repair files of all
+    /// versions since are laid out by it.
     async fn begin(
         ports: &IngestPorts<'a>,
         record: &FileRecord,

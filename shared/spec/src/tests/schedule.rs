@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::with;
 use crate::compare::compare_schedules;
+use crate::problem::SpecErrors;
 use crate::{check_not_over, check_schedule, has_end, schedule_of_move};
 
 fn codes(body: &Value) -> Vec<(String, String)> {
@@ -95,6 +96,27 @@ fn a_schedule_is_changed_freely() {
     assert_eq!(compare_schedules(&first, &first), []);
 }
 
+fn told(errors: SpecErrors) -> Vec<(String, String)> {
+    let errors = errors.into_errors().into_iter();
+    errors.map(|error| (error.pointer, error.code)).collect()
+}
+
+#[test]
+fn a_time_that_the_clock_skips_each_year_never_comes() {
+    for (scheduled_at, zone) in [
+        ("cron(30 2 ? 3 SUN#2 *)", "America/New_York"),
+        ("cron(30 2 ? 3 1L *)", "Europe/Berlin"),
+    ] {
+        let schedule = |zone| json!({"pipeline_name": "p", "scheduled_at": scheduled_at, "time_zone": zone});
+        assert_eq!(
+            codes(&schedule(zone)),
+            [("/scheduled_at".to_owned(), "never".to_owned())],
+            "{zone}"
+        );
+        assert_eq!(codes(&schedule("UTC")), []);
+    }
+}
+
 #[test]
 fn a_schedule_whose_last_time_has_passed_is_refused() {
     // 2026-11-22T12:00:00Z.
@@ -102,14 +124,12 @@ fn a_schedule_whose_last_time_has_passed_is_refused() {
     let check = |scheduled_at: &str, zone: &str, state: &str| {
         let body =
             json!({"pipeline_name": "p", "scheduled_at": scheduled_at, "time_zone": zone, "state": state});
-        let schedule = check_schedule(&body).unwrap();
+        let schedule = match check_schedule(&body) {
+            Ok(schedule) => schedule,
+            Err(errors) => return (true, told(errors)),
+        };
         let refused = check_not_over(&schedule, NOW_MS).err();
-        let codes = refused.map(|errors| errors.into_errors()).unwrap_or_default();
-        let codes: Vec<_> = codes
-            .into_iter()
-            .map(|error| (error.pointer, error.code))
-            .collect();
-        (has_end(&schedule), codes)
+        (has_end(&schedule), refused.map(told).unwrap_or_default())
     };
     let never = || vec![("/scheduled_at".to_owned(), "never".to_owned())];
     for (scheduled_at, zone, expected) in [

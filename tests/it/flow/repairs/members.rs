@@ -195,7 +195,7 @@ async fn rows_of_members_are_replayed_by_their_own_headers() {
 }
 
 #[tokio::test]
-async fn the_repair_file_of_what_is_left_has_the_header_of_what_is_left() {
+async fn the_repair_file_of_what_is_left_is_laid_out_as_the_first_was() {
     let Some(sales) = Sales::new().await else { return };
     let first = sales.send_zip(archive()).await;
     let plain = [FIRST[0], FIRST[1], SECOND[0]];
@@ -209,12 +209,59 @@ async fn the_repair_file_of_what_is_left_has_the_header_of_what_is_left() {
         .replace("2;f;few;", "2;f;6;")
         .replace("2;h;9;;", "2;h;9;2023-01-09;");
     assert!(
-        text.contains("offered;shop;amount;day;sold;millrace_member;millrace_line;"),
+        text.contains("day,shop,amount,sold,offered,millrace_member,millrace_line,"),
         "{text}"
     );
     let last = sales.road.repair(first.file_id, mended).await;
     sales.road.settle().await;
     assert_eq!(counts(&sales.road.record(last).await), (9, 9, 0));
+    sales.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_repair_file_may_come_back_in_halves() {
+    let Some(sales) = Sales::new().await else { return };
+    let one = Sales::csv("2023-01-08,a,few,1,2\n,b,2,1,2\n");
+    let other = "offered,sold,amount,shop,day\n2,1,few,c,2023-01-08\n2,1,4,d,\n";
+    let archive = zip(&[
+        ZipMember::deflated("one.csv", one.as_bytes()),
+        ZipMember::deflated("other.csv", other.as_bytes()),
+    ]);
+    let first = sales.send_zip(archive).await;
+    assert_eq!(counts(&sales.road.record(first).await), (4, 0, 4));
+    let rows = sales.repair_rows(first).await;
+    let half = |changes: &[Change]| {
+        let mut half = vec![rows[0].clone()];
+        for (member, line, column, text) in changes {
+            let of = |row: &&Vec<String>| row[5] == *member && row[6] == *line;
+            let mut row = rows.iter().find(of).unwrap().clone();
+            row[*column] = (*text).to_owned();
+            half.push(row);
+        }
+        saved(&half)
+    };
+    for (changes, kept) in [
+        ([("one.csv", "2", 2, "1"), ("one.csv", "3", 0, "2023-01-08")], 2),
+        (
+            [
+                ("other.csv", "2", 0, "2,1,3,c,2023-01-08"),
+                ("other.csv", "3", 0, "2,1,4,d,2023-01-08"),
+            ],
+            4,
+        ),
+    ] {
+        let version = sales.road.repair(first.file_id, half(&changes)).await;
+        sales.road.settle().await;
+        assert_eq!(counts(&sales.road.record(version).await), (4, kept, 4 - kept));
+    }
+    let figures = "select concat_ws(' ', k1, m1_sum) from stored.cells_1 order by k1";
+    assert_eq!(sales.lines(figures).await.len(), 4);
+    assert_eq!(
+        sales
+            .lines("select sum(m1_sum)::int::text from stored.cells_1")
+            .await,
+        ["10"]
+    );
     sales.assert_clean().await;
 }
 
