@@ -77,6 +77,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(22, "declared_uploads", "0022_declared_uploads.sql"),
     migration!(23, "taken_again", "0023_taken_again.sql"),
     migration!(24, "many_files", "0024_many_files.sql"),
+    migration!(25, "files_of_one_spec", "0025_files_of_one_spec.sql"),
 ];
 
 /// The newest schema version that this build knows.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use millrace_core::content_hash::ContentHash;
 use millrace_core::failure::Failure;
 use millrace_core::principal::{Principal, Scope};
 use sha2::{Digest as _, Sha256};
@@ -98,10 +99,7 @@ impl Authenticator {
 /// Lowercase hexadecimal SHA-256 of a text or of bytes.
 #[must_use]
 pub fn sha256_hex(content: impl AsRef<[u8]>) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    ContentHash::from(<[u8; 32]>::from(Sha256::digest(content))).to_string()
 }
 
 /// The public id in a token of the form `mr_<client id>_<secret of 43 characters>`.

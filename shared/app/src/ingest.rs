@@ -160,7 +160,7 @@ async fn check_object(
         return plan.make(at).await;
     }
     let hash_of_members = match texts {
-        Texts::One { .. } => None,
+        Texts::One(_) => None,
         Texts::Members(_) => Some(hash_of(ports, record).await?),
     };
     let (chunk, object) = texts.check(ports, record, format, None).await?;
@@ -271,7 +271,8 @@ async fn check_chunk(
     }
     let spec = format_of(ports.store, record).await?;
     let format = spec.as_file_format();
-    let mut texts = Texts::open(ports.landing, record.object(), known_size(record)?).await?;
+    let size_bytes = known_size(record)?;
+    let mut texts = Texts::open_for_parts(ports.landing, record.object(), size_bytes).await?;
     let (check, _) = texts.check(ports, record, format, Some(planned)).await?;
     let checked = check.finish().await?;
     Ok(register(ports, record.file, chunk, &checked, None).await?)

@@ -3,12 +3,14 @@
 //! Every hop keeps its counts. This compares them, file by file and dataset by dataset, over tables and buckets, and
 //! names what is missing or doubled. It changes nothing.
 
-use millrace_aggregate::PartialSummary;
+mod objects;
+
 use millrace_core::failure::Failure;
 use millrace_core::ids::FileVersion;
 use millrace_store::Store;
-use millrace_store::reconciliation::{CountingPart, CountingPartial, FileCounts};
+use millrace_store::reconciliation::{FileCounts, TargetCounts};
 
+use self::objects::{partials, parts};
 use crate::ports::ObjectStore;
 
 /// Items of a kind that a call looks at.
@@ -21,7 +23,7 @@ const WAITING_SECONDS: u32 = 900;
 pub struct Finding {
     /// The rule, stable.
     pub rule: &'static str,
-    /// The dataset, where it is about one.
+    /// The dataset or dimension, where it is about one.
     pub dataset: Option<String>,
     /// The file version, where it is about one.
     pub file: Option<FileVersion>,
@@ -32,7 +34,7 @@ pub struct Finding {
 /// A part of the whole that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reconciled {
-    /// How many files, datasets, partials, parts or queues were looked at.
+    /// How many files, datasets, dimensions, partials, parts or queues were looked at.
     pub checked: usize,
     /// What does not add up.
     pub findings: Vec<Finding>,
@@ -55,9 +57,10 @@ pub enum ReconcileError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Position {
     Files(i64),
-    Cells(String),
+    Targets(String),
     Partials(String, Option<FileVersion>),
     Parts(Option<FileVersion>, u32),
+    Silent(i64),
     Outbox,
 }
 
@@ -73,7 +76,7 @@ impl Position {
         };
         Some(match stage {
             "files" => Self::Files(rest.parse().ok()?),
-            "cells" => Self::Cells(rest.to_owned()),
+            "targets" => Self::Targets(rest.to_owned()),
             "partials" if rest.is_empty() => Self::Partials(String::new(), None),
             "partials" => {
                 let (file, dataset) = rest.split_once('/')?;
@@ -84,6 +87,7 @@ impl Position {
                 let (file, chunk) = rest.split_once('/')?;
                 Self::Parts(Some(version(file)?), chunk.parse().ok()?)
             }
+            "silent" => Self::Silent(rest.parse().ok()?),
             "outbox" => Self::Outbox,
             _ => return None,
         })
@@ -93,11 +97,12 @@ impl Position {
         let version = |file: &FileVersion| format!("{}.{}", file.file_id, file.version);
         match self {
             Self::Files(after) => format!("files:{after}"),
-            Self::Cells(after) => format!("cells:{after}"),
+            Self::Targets(after) => format!("targets:{after}"),
             Self::Partials(dataset, Some(file)) => format!("partials:{}/{dataset}", version(file)),
             Self::Partials(_, None) => "partials:".to_owned(),
             Self::Parts(Some(file), chunk) => format!("parts:{}/{chunk}", version(file)),
             Self::Parts(None, _) => "parts:".to_owned(),
+            Self::Silent(after) => format!("silent:{after}"),
             Self::Outbox => "outbox:".to_owned(),
         }
     }
@@ -119,7 +124,7 @@ pub async fn reconcile(
     let mut found = Reconciled::default();
     let next = match position {
         Position::Files(after) => files(store, after, &mut found).await?,
-        Position::Cells(after) => cells(store, &after, &mut found).await?,
+        Position::Targets(after) => targets(store, &after, &mut found).await?,
         Position::Partials(dataset, file) => {
             let after = (dataset.as_str(), file.map(|file| file.file_id));
             let page = store.list_counting_partials(after, PAGE).await?;
@@ -129,6 +134,7 @@ pub async fn reconcile(
             let page = store.list_counting_parts((file, chunk), PAGE).await?;
             parts(collections, &page, &mut found).await?
         }
+        Position::Silent(after) => silent(store, after, &mut found).await?,
         Position::Outbox => outbox(store, &mut found).await?,
     };
     found.next = next.map(|next| next.cursor());
@@ -142,7 +148,7 @@ async fn files(store: &Store, after: i64, found: &mut Reconciled) -> Result<Opti
     let last = page.last().filter(|_| page.len() == PAGE as usize);
     Ok(Some(match last {
         Some(last) => Position::Files(last.sequence),
-        None => Position::Cells(String::new()),
+        None => Position::Targets(String::new()),
     }))
 }
 
@@ -172,118 +178,78 @@ fn file_finding(counts: &FileCounts) -> Option<Finding> {
     finding(error.rule.code(), error.message)
 }
 
-async fn cells(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
-    let page = store.list_cell_datasets(after, PAGE).await?;
+async fn targets(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
+    let page = store.list_targets(after, PAGE).await?;
     for name in &page {
-        let Some((table, _)) = store.dataset_table(name).await? else {
-            continue;
+        let dataset = match store.dataset_table(name).await? {
+            Some((table, _)) => store.count_dataset(&table).await?,
+            None => None,
         };
-        let Some(counts) = store.count_cells(&table).await? else {
-            continue;
+        let dimension = match store.dimension_table(name).await? {
+            Some(table) => store.count_dimension(&table).await?,
+            None => None,
         };
-        found.checked += 1;
-        let mut add = |rule, message| {
-            found.findings.push(Finding {
-                rule,
-                dataset: Some(name.clone()),
-                file: None,
-                message,
-            });
-        };
-        if counts.in_cells != counts.contributed {
-            let message = format!(
-                "the cells hold {} rows, the files that count brought {}",
-                counts.in_cells, counts.contributed
-            );
-            add("cells_differ", message);
-        }
-        if counts.doubled > 0 {
-            add("files_doubled", format!("{} files count twice", counts.doubled));
-        }
-        if counts.missing > 0 {
-            let message = format!("{} files neither count nor wait to", counts.missing);
-            add("files_missing", message);
+        for (counts, rule, what) in [
+            (dataset, "cells_differ", "cells"),
+            (dimension, "dimension_differs", "dimension's tables"),
+        ] {
+            let Some(counts) = counts else { continue };
+            found.checked += 1;
+            found.findings.extend(target_findings(name, &counts, rule, what));
         }
     }
     let last = page.last().filter(|_| page.len() == PAGE as usize);
     Ok(Some(match last {
-        Some(last) => Position::Cells(last.clone()),
+        Some(last) => Position::Targets(last.clone()),
         None => Position::Partials(String::new(), None),
     }))
 }
 
-async fn partials(
-    collections: &dyn ObjectStore,
-    page: &[CountingPartial],
-    found: &mut Reconciled,
-) -> Result<Option<Position>, Failure> {
-    for counting in page {
-        found.checked += 1;
-        if let Some((rule, message)) = partial_finding(collections, counting).await? {
-            found.findings.push(Finding {
-                rule,
-                dataset: Some(counting.dataset.clone()),
-                file: Some(counting.file),
-                message,
-            });
-        }
+fn target_findings(name: &str, counts: &TargetCounts, rule: &'static str, what: &str) -> Vec<Finding> {
+    let finding = |rule, file, message: String| Finding {
+        rule,
+        dataset: Some(name.to_owned()),
+        file,
+        message,
+    };
+    let mut findings = Vec::new();
+    let TargetCounts {
+        held, contributed, ..
+    } = counts;
+    if held != contributed {
+        let message = format!("the {what} hold {held} rows, the files that count brought {contributed}");
+        findings.push(finding(rule, None, message));
     }
-    let last = page.last().filter(|_| page.len() == PAGE as usize);
-    Ok(Some(match last {
-        Some(last) => Position::Partials(last.dataset.clone(), Some(last.file)),
-        None => Position::Parts(None, 0),
-    }))
+    if counts.unseen > 0 {
+        let message = format!("of {} keys not just one row is visible", counts.unseen);
+        findings.push(finding("visible_rows_differ", None, message));
+    }
+    let doubled = counts
+        .doubled
+        .iter()
+        .map(|file| ("files_doubled", file, "the file counts twice"));
+    let missing = counts
+        .missing
+        .iter()
+        .map(|file| ("files_missing", file, "the file neither counts nor waits to"));
+    let files = doubled.chain(missing);
+    findings.extend(files.map(|(rule, file, message)| finding(rule, Some(*file), message.to_owned())));
+    findings
 }
 
-async fn partial_finding(
-    collections: &dyn ObjectStore,
-    counting: &CountingPartial,
-) -> Result<Option<(&'static str, String)>, Failure> {
-    let key = &counting.partial_key;
-    let Some(size_bytes) = collections.size(key).await? else {
-        return Ok(Some(("partial_missing", format!("{key} is not there"))));
-    };
-    let mut beginning = Vec::new();
-    let end = size_bytes.min(PartialSummary::BYTES as u64);
-    let mut stream = collections.open(key, 0, Some(end)).await?;
-    while let Some(bytes) = stream.next().await? {
-        beginning.extend_from_slice(&bytes);
-    }
-    let Ok(summary) = PartialSummary::parse(&beginning) else {
-        return Ok(Some(("partial_damaged", format!("{key} is no partial"))));
-    };
-    if (summary.entries, summary.rows) != (counting.cells, counting.rows) {
-        let message = format!(
-            "{key} has {} rows in {} cells, the ledger {} in {}",
-            summary.rows, summary.entries, counting.rows, counting.cells
-        );
-        return Ok(Some(("partial_differs", message)));
-    }
-    Ok(counting.kept.filter(|kept| *kept != counting.rows).map(|kept| {
-        let message = format!("{kept} rows were kept, {} were reduced", counting.rows);
-        ("rows_lost", message)
-    }))
-}
-
-async fn parts(
-    collections: &dyn ObjectStore,
-    page: &[CountingPart],
-    found: &mut Reconciled,
-) -> Result<Option<Position>, Failure> {
-    for part in page {
-        found.checked += 1;
-        if collections.size(&part.part_key).await?.is_none() {
-            found.findings.push(Finding {
-                rule: "part_missing",
-                dataset: None,
-                file: Some(part.file),
-                message: format!("{} is not there", part.part_key),
-            });
-        }
-    }
+/// What waits without anybody at work: its message was lost, or failed until it was put away.
+async fn silent(store: &Store, after: i64, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
+    let page = store.list_silent_files(after, WAITING_SECONDS, PAGE).await?;
+    found.checked = page.len();
+    found.findings.extend(page.iter().map(|silent| Finding {
+        rule: "file_waits",
+        dataset: None,
+        file: Some(silent.file),
+        message: format!("nothing was heard of it since {}: drive it on", silent.since),
+    }));
     let last = page.last().filter(|_| page.len() == PAGE as usize);
     Ok(Some(match last {
-        Some(last) => Position::Parts(Some(last.file), last.chunk),
+        Some(last) => Position::Silent(last.sequence),
         None => Position::Outbox,
     }))
 }
@@ -313,8 +279,9 @@ mod tests {
         let file = "01859000-0000-7000-8000-000000000000.3";
         for cursor in [
             "files:17".to_owned(),
-            "cells:".to_owned(),
-            "cells:by_school".to_owned(),
+            "targets:".to_owned(),
+            "targets:by_school".to_owned(),
+            "silent:5".to_owned(),
             "partials:".to_owned(),
             format!("partials:{file}/by_school"),
             "parts:".to_owned(),

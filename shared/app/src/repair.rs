@@ -112,12 +112,11 @@ pub async fn write_repair_file(
         return Ok(RepairCsv::At(sign(ports, record, &key).await?));
     }
     let mut layouts = Layouts::open(ports.landing, &root, spec.as_file_format()).await?;
-    // The same for all versions since the rows came, so that a file that was got before is still understood.
-    let first = RejectedRows::of(ports.store, ports.collections, root.file)
+    let layout = layouts
+        .of_file(ports.store, ports.collections)
         .await?
-        .first()
-        .await?;
-    let layout = layouts.first(first.as_ref()).await?.rows.clone();
+        .rows
+        .clone();
     let mut writer = RepairWriter::new(layout, layouts.rows_of(), &spec.fields).map_err(defect)?;
     let mut output = Output {
         bytes: Vec::new(),

@@ -3,6 +3,7 @@
 use millrace_core::definition::SpecKind;
 use millrace_core::facts::Mode;
 use millrace_core::failure::Failure;
+use millrace_core::file_name::name_beside;
 use millrace_core::ids::FileId;
 use millrace_core::object_key;
 use millrace_store::Store;
@@ -21,7 +22,7 @@ pub struct UploadRequest<'a> {
     pub spec: (SpecKind, &'a str),
     /// The provider's name for the file.
     pub file_name: &'a str,
-    /// New or replace.
+    /// New, append, replace or delete.
     pub mode: Mode,
     /// The file, when it is known by id.
     pub file_id: Option<FileId>,
@@ -48,10 +49,18 @@ pub async fn begin_version(
     request: &UploadRequest<'_>,
 ) -> Result<BeginVersion, Failure> {
     let new_file_id = new_file_id(surroundings);
+    let beside;
+    let (mode, file_name) = match request.mode {
+        Mode::Append => {
+            beside = name_beside(request.file_name, new_file_id);
+            (Mode::New, beside.as_str())
+        }
+        mode => (mode, request.file_name),
+    };
     let version = NewVersion {
         spec: request.spec,
-        file_name: request.file_name,
-        mode: request.mode,
+        file_name,
+        mode,
         file_id: request.file_id,
         new_file_id,
         client_id: request.client_id,

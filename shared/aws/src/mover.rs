@@ -1,10 +1,12 @@
 //! Moves between the landing and the collections bucket: copied by S3 itself, large objects in parts.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::ChecksumMode;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use millrace_app::ports::{DescribedObject, ObjectMover};
+use millrace_app::ports::{DescribedObject, MultipartUploads as _, ObjectMover, UploadedPart};
 use millrace_core::failure::{Failure, FailureKind};
 use millrace_core::object_key::ObjectAt;
 
@@ -80,64 +82,97 @@ impl BucketMover {
         source
     }
 
+    /// Goes on with a copy that somebody has begun and not ended: the parts that are there are not copied again.
     async fn copy_parts(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure> {
-        let client = self.collections.client().await;
-        let begun = client
-            .create_multipart_upload()
-            .bucket(self.collections.name())
-            .key(key)
-            .send()
-            .await
-            .map_err(|error| map("s3.create_multipart_upload", error))?;
-        let upload_id = begun.upload_id.unwrap_or_default();
-        let copied = self.copy_all_parts(object, size_bytes, key, &upload_id).await;
+        let upload_id = match self.begun_copy(key).await? {
+            Some(upload_id) => upload_id,
+            None => self.collections.begin(key).await?,
+        };
+        let copied = self.copy_missing_parts(object, size_bytes, key, &upload_id).await;
         let completed = match copied {
-            Ok(parts) => {
-                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-                let call = client.complete_multipart_upload().bucket(self.collections.name());
-                let call = call.key(key).upload_id(&upload_id).multipart_upload(parts).send();
-                call.await
-                    .map(|_| ())
-                    .map_err(|error| map("s3.complete_multipart_upload", error))
-            }
+            Ok(parts) => self.collections.complete(key, &upload_id, &parts).await,
             Err(failure) => Err(failure),
         };
-        if completed.is_err() {
-            // What cannot be taken back now is removed by the bucket's lifecycle after a day.
-            let call = client.abort_multipart_upload().bucket(self.collections.name());
-            let _ = call.key(key).upload_id(&upload_id).send().await;
+        match completed {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let why = format!("the copy to {key} was ended by somebody else");
+                Err(Failure::explained(FailureKind::Transient, "s3.copy_parts", why))
+            }
+            Err(failure) => {
+                if !failure.kind.is_transient() {
+                    // What cannot be taken back now is removed by the bucket's lifecycle after a day.
+                    let _ = self.collections.abort(key, &upload_id).await;
+                }
+                Err(failure)
+            }
         }
-        completed
     }
 
-    async fn copy_all_parts(
+    /// The multipart upload under a key that has been begun last and not been ended.
+    async fn begun_copy(&self, key: &str) -> Result<Option<String>, Failure> {
+        let client = self.collections.client().await;
+        let call = client.list_multipart_uploads().bucket(self.collections.name());
+        let answer = call.prefix(key).send().await;
+        let answer = answer.map_err(|error| map("s3.list_multipart_uploads", error))?;
+        let of_key = answer.uploads().iter().filter(|upload| upload.key() == Some(key));
+        let last = of_key.max_by_key(|upload| upload.initiated().map(|at| (at.secs(), at.subsec_nanos())));
+        Ok(last.and_then(|upload| upload.upload_id().map(str::to_owned)))
+    }
+
+    /// The parts that have been copied, by number.
+    async fn copied_parts(&self, key: &str, upload_id: &str) -> Result<BTreeMap<u32, UploadedPart>, Failure> {
+        const PAGE: u32 = 1_000;
+        let (mut copied, mut after) = (BTreeMap::new(), 0);
+        loop {
+            let page = self
+                .collections
+                .list(key, upload_id, after, PAGE)
+                .await?
+                .unwrap_or_default();
+            let is_last = page.len() < PAGE as usize;
+            copied.extend(page.into_iter().map(|part| (part.number, part)));
+            match copied.last_key_value() {
+                Some((number, _)) if !is_last => after = *number,
+                _ => return Ok(copied),
+            }
+        }
+    }
+
+    async fn copy_missing_parts(
         &self,
         object: &ObjectAt,
         size_bytes: u64,
         key: &str,
         upload_id: &str,
-    ) -> Result<Vec<CompletedPart>, Failure> {
+    ) -> Result<Vec<UploadedPart>, Failure> {
         let client = self.collections.client().await;
         let source = self.source(object);
-        let copy = |(number, start, end): (i32, u64, u64)| {
+        let mut copied = self.copied_parts(key, upload_id).await?;
+        let copy = |(number, start, end): (u32, u64, u64)| {
+            let there = copied
+                .remove(&number)
+                .filter(|part| part.size_bytes == end - start);
             let call = client
                 .upload_part_copy()
                 .bucket(self.collections.name())
                 .key(key)
                 .upload_id(upload_id)
-                .part_number(number)
+                .part_number(i32::try_from(number).unwrap_or(i32::MAX))
                 .copy_source(&source)
                 .copy_source_range(format!("bytes={start}-{}", end - 1));
             async move {
-                let copied = call
-                    .send()
-                    .await
-                    .map_err(|error| map("s3.upload_part_copy", error))?;
-                let etag = copied.copy_part_result.and_then(|result| result.e_tag);
-                Ok(CompletedPart::builder()
-                    .part_number(number)
-                    .set_e_tag(etag)
-                    .build())
+                if let Some(part) = there {
+                    return Ok(part);
+                }
+                let answer = call.send().await;
+                let answer = answer.map_err(|error| map("s3.upload_part_copy", error))?;
+                let etag = answer.copy_part_result.and_then(|result| result.e_tag);
+                Ok(UploadedPart {
+                    number,
+                    size_bytes: end - start,
+                    etag: etag.unwrap_or_default(),
+                })
             }
         };
         let copies = stream::iter(ranges(size_bytes)).map(copy);
@@ -146,10 +181,10 @@ impl BucketMover {
 }
 
 /// The parts of an object: number from 1, first byte, the byte behind the last.
-fn ranges(size_bytes: u64) -> Vec<(i32, u64, u64)> {
+fn ranges(size_bytes: u64) -> Vec<(u32, u64, u64)> {
     let parts = size_bytes.div_ceil(PART_BYTES);
     let range = |part: u64| {
-        let number = i32::try_from(part + 1).unwrap_or(i32::MAX);
+        let number = u32::try_from(part + 1).unwrap_or(u32::MAX);
         let start = part * PART_BYTES;
         (number, start, (start + PART_BYTES).min(size_bytes))
     };
@@ -234,7 +269,58 @@ impl ObjectMover for BucketMover {
 
 #[cfg(test)]
 mod tests {
-    use super::{PART_BYTES, percent_encoded, ranges};
+    use std::sync::{Arc, Mutex};
+
+    use millrace_app::ports::ObjectMover as _;
+
+    use super::{BucketMover, PART_BYTES, percent_encoded, ranges};
+    use crate::s3::fake::{Answer, bucket};
+    use crate::{Bucket, Connection};
+
+    /// An upload of which the second of three parts is there, and a first one of another size.
+    #[tokio::test]
+    async fn a_copy_goes_on_where_another_one_died() {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&calls);
+        let bucket = bucket(move |call| {
+            seen.lock().unwrap().push(format!("{} {}", call.method, call.target));
+            let has = |text: &str| call.target.contains(text);
+            let body = match call.method.as_str() {
+                "GET" if has("uploads") => "<ListMultipartUploadsResult><Upload><Key>archive/a2</Key><UploadId>other</UploadId>\
+                    <Initiated>2023-01-09T00:00:00Z</Initiated></Upload><Upload><Key>archive/a</Key><UploadId>older</UploadId>\
+                    <Initiated>2023-01-08T00:00:00Z</Initiated></Upload><Upload><Key>archive/a</Key><UploadId>mine</UploadId>\
+                    <Initiated>2023-01-08T00:00:01Z</Initiated></Upload></ListMultipartUploadsResult>".to_owned(),
+                "GET" => format!("<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>cut</ETag><Size>7</Size></Part>\
+                    <Part><PartNumber>2</PartNumber><ETag>two</ETag><Size>{PART_BYTES}</Size></Part></ListPartsResult>"),
+                "PUT" => "<CopyPartResult><ETag>new</ETag></CopyPartResult>".to_owned(),
+                _ => "<CompleteMultipartUploadResult><Key>archive/a</Key></CompleteMultipartUploadResult>".to_owned(),
+            };
+            Answer::new("200 OK", body.as_bytes())
+        })
+        .await;
+        let mover = BucketMover {
+            landing: Bucket::new(&Connection::default(), "landing"),
+            collections: bucket,
+        };
+        let object = "uploads/a".to_owned().into();
+        mover
+            .copy(&object, 2 * PART_BYTES + 5, "archive/a")
+            .await
+            .unwrap();
+        let mut calls = calls.lock().unwrap().clone();
+        calls[2..4].sort();
+        let expected = [
+            ("GET", "uploads"),
+            ("GET", "uploadId=mine"),
+            ("PUT", "partNumber=1&uploadId=mine"),
+            ("PUT", "partNumber=3&uploadId=mine"),
+            ("POST", "uploadId=mine"),
+        ];
+        assert_eq!(calls.len(), expected.len(), "{calls:?}");
+        for (call, (method, part)) in calls.iter().zip(expected) {
+            assert!(call.starts_with(method) && call.contains(part), "{call}: {part}");
+        }
+    }
 
     #[test]
     fn parts_cover_an_object_of_any_size_once() {

@@ -1,7 +1,7 @@
 //! Buckets: streaming reads, writes in bounded memory, addresses for uploads and downloads.
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod multipart;
 mod read;
 mod sign;

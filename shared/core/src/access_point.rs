@@ -1,8 +1,6 @@
 //! Places within a deflated member of an archive.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// A place between two blocks of a deflated member, from which it can be inflated on without what lies before (an access
 /// point, as zlib's example `zran` has it); or any place of a stored one.
@@ -21,7 +19,7 @@ pub struct AccessPoint {
     /// These bits.
     pub bit_buffer: u8,
     /// The last inflated bytes, to which the next block may refer: 32 KiB, or all; base64 in JSON.
-    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    #[serde(with = "crate::base64_bytes")]
     pub window: Vec<u8>,
 }
 
@@ -34,15 +32,6 @@ impl std::fmt::Debug for AccessPoint {
             .field("inflated_bytes", &self.inflated_bytes)
             .finish_non_exhaustive()
     }
-}
-
-fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The format of the files. The default takes what most programs write: UTF-8, or UTF-16 with a mark of byte order;
-/// commas, semicolons, tabs or bars; double quotes.
+/// commas, semicolons, tabs or bars; double quotes, or single ones where the header has them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CsvFormat {
@@ -13,9 +13,9 @@ pub struct CsvFormat {
     /// What stands between cells: an ASCII character; detected from the header where the spec does not say.
     #[serde(skip_serializing_if = "is_default")]
     pub delimiter: Option<char>,
-    /// What encloses cells.
+    /// What encloses cells; detected from the header where the spec does not say.
     #[serde(skip_serializing_if = "is_default")]
-    pub quote: Quote,
+    pub quote: Option<Quote>,
     /// Texts that mean an empty cell, beside the empty text.
     #[serde(skip_serializing_if = "is_default")]
     pub null_values: Vec<String>,
@@ -35,7 +35,7 @@ impl CsvFormat {
     pub const PLAIN: Self = Self {
         encoding: Encoding::Utf8,
         delimiter: None,
-        quote: Quote::Double,
+        quote: None,
         null_values: Vec::new(),
         short_rows: ShortRows::Reject,
         unknown_columns: UnknownColumns::Refuse,
@@ -83,10 +83,9 @@ impl Encoding {
 }
 
 /// What encloses cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quote {
     /// `"`, doubled inside.
-    #[default]
     #[serde(rename = "\"")]
     Double,
     /// `'`, doubled inside.
@@ -303,7 +302,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&CsvFormat::PLAIN).unwrap(), "{}");
         let read: CsvFormat = serde_json::from_str(r#"{"encoding":"windows-1252","quote":"none"}"#).unwrap();
         assert_eq!(read.encoding, Encoding::Windows1252);
-        assert_eq!(read.quote.byte(), None);
+        assert_eq!(read.quote, Some(super::Quote::None));
     }
 
     #[test]

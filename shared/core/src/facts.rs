@@ -14,6 +14,8 @@ use crate::row_error::{FileError, RowCounts, Rule};
 pub enum Mode {
     /// The first version of a new file.
     New,
+    /// The first version of another new file, whatever files there are under its name: asked for, and registered as new.
+    Append,
     /// A version that takes the place of those before it.
     Replace,
     /// A version without content: it takes back those before it.
@@ -30,6 +32,7 @@ impl Mode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
+            Self::Append => "append",
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Repair => "repair",
@@ -40,9 +43,15 @@ impl Mode {
     /// Reads what [`Self::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::New, Self::Replace, Self::Delete, Self::Repair, Self::Replay]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
+        let all = [
+            Self::New,
+            Self::Append,
+            Self::Replace,
+            Self::Delete,
+            Self::Repair,
+            Self::Replay,
+        ];
+        all.into_iter().find(|mode| mode.as_str() == text)
     }
 }
 
@@ -73,11 +82,14 @@ impl ContentFormat {
 pub struct DatasetFacts {
     /// The dataset, or the dimension that the file loads.
     pub dataset: Name,
-    /// Whether the contribution has been applied, or needed no applying since a later version had been.
+    /// Whether the contribution is settled: applied, refused, or in no need of applying since a later version had been.
     pub applied: bool,
     /// Whether it waits for a run of a pipeline: nobody drives it on before that.
     #[serde(default)]
     pub held: bool,
+    /// Whether the dataset refused the file, for the reason that the file's error is.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// The facts of one file version.
@@ -237,6 +249,7 @@ mod tests {
             dataset: Name::parse(name).unwrap(),
             applied,
             held: false,
+            refused: false,
         }
     }
 

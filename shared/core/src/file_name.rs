@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::ids::FileId;
+
 /// The most bytes of a file name.
 pub const MAX_FILE_NAME_BYTES: usize = 200;
 
@@ -18,6 +20,20 @@ pub fn file_name_error(name: &str) -> Option<&'static str> {
     let is_only_dots = name.chars().all(|character| character == '.');
     (is_only_dots || name.chars().any(is_bad))
         .then_some("is a plain name: no slashes, no control characters, UTF-8")
+}
+
+/// The name of a file beside those that have a name already: with its id before the extension, and cut where the two are too
+/// long.
+#[must_use]
+pub fn name_beside(name: &str, id: FileId) -> String {
+    const MAX_EXTENSION_BYTES: usize = 16;
+    let dot = name
+        .rfind('.')
+        .filter(|at| name.len() - at <= MAX_EXTENSION_BYTES);
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let id = format!(" ({id})");
+    let room = MAX_FILE_NAME_BYTES - id.len() - extension.len();
+    format!("{}{id}{extension}", &stem[..stem.floor_char_boundary(room)])
 }
 
 /// A `Content-Disposition` (RFC 6266): the name in ASCII for old readers, and as it is.
@@ -42,7 +58,26 @@ pub fn attachment(file_name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{attachment, file_name_error};
+    use super::{attachment, file_name_error, name_beside};
+    use crate::ids::FileId;
+
+    #[test]
+    fn a_name_beside_another_is_one() {
+        let id: FileId = "01859000-0000-7000-8000-000000000000".parse().unwrap();
+        for (name, expected) in [
+            ("a.b.csv", format!("a.b ({id}).csv")),
+            ("attendance", format!("attendance ({id})")),
+            (".csv", format!(" ({id}).csv")),
+            (&"\u{e9}".repeat(100), format!("{} ({id})", "\u{e9}".repeat(80))),
+            (
+                &format!("a.{}", "b".repeat(198)),
+                format!("a.{} ({id})", "b".repeat(159)),
+            ),
+        ] {
+            assert_eq!(name_beside(name, id), expected);
+            assert_eq!(file_name_error(&expected), None);
+        }
+    }
 
     #[test]
     fn a_file_name_stays_one_whatever_it_holds() {

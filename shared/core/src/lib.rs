@@ -5,6 +5,7 @@
 //! life of a file, and at [`message`] for what travels between the functions.
 
 pub mod access_point;
+pub mod base64_bytes;
 pub mod catalogue;
 pub mod condition;
 pub mod content_hash;

@@ -148,6 +148,7 @@ mod tests {
             dataset: Name::parse(name).unwrap(),
             applied,
             held: false,
+            refused: false,
         };
         let mut facts = FileFacts::default();
         assert_eq!(answers(&facts), "=>>>>>>>!!>", "in progress");

@@ -2,6 +2,7 @@
 
 use millrace_core::definition::Feed;
 use millrace_core::failure::Failure;
+use millrace_core::field::FieldType;
 use millrace_core::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::{Statement, Store, Value};
 pub struct KpiQuery {
     /// What the answer is grouped by.
     pub grouping: Grouping,
-    /// Columns and the values that they may have; a column is named once.
+    /// Columns and the values that they may have, an empty one where they may have none; a column is named once.
     pub filters: Vec<(Name, Vec<String>)>,
     /// First day (`YYYY-MM-DD`), inclusive.
     pub from: Option<String>,
@@ -229,13 +230,19 @@ fn conditions(selection: &Selection<'_>, query: &KpiQuery) -> Result<(Vec<String
     let mut bound: Bound = Vec::new();
     for (at, (name, values)) in query.filters.iter().enumerate() {
         let (expression, field_type) = selection.column(name)?;
+        let is_value = |value: &&String| field_type == FieldType::Text || !value.is_empty();
+        let listed: Vec<&String> = values.iter().filter(is_value).collect();
+        let or_none = match values.iter().any(String::is_empty) {
+            true => format!(" or {expression} is null"),
+            false => String::new(),
+        };
         conditions.push(format!(
-            "{expression} in (select v::{} from jsonb_array_elements_text(cast(:filter{at} as jsonb)) as x (v))",
+            "({expression} in (select v::{} from jsonb_array_elements_text(cast(:filter{at} as jsonb)) as x (v)){or_none})",
             field_type.sql_type()
         ));
         bound.push((
             format!("filter{at}"),
-            serde_json::json!(values).to_string().into(),
+            serde_json::json!(listed).to_string().into(),
         ));
     }
     for (name, operator, day) in [("from_day", ">=", &query.from), ("to_day", "<", &query.to)] {

@@ -2,7 +2,7 @@
 
 mod names;
 
-use millrace_core::csv::{CsvFormat, DETECTED_DELIMITERS};
+use millrace_core::csv::{CsvFormat, DETECTED_DELIMITERS, Quote};
 use millrace_core::field::Field;
 use millrace_core::row_error::{FileError, Rule};
 
@@ -137,7 +137,8 @@ impl Header {
     /// Reads the header from a file's first bytes, decoded; at most a record limit and a few bytes are looked at, so
     /// that a chunk's worker can read it again cheaply.
     ///
-    /// A delimiter that the spec does not declare is the one with which most names fit.
+    /// A delimiter or a quote that the spec does not declare is the one with which most names fit; the double quote where
+    /// both fit alike.
     ///
     /// # Errors
     /// [`HeaderErrors`] when no reading of the header fits the spec, or the object is no CSV file.
@@ -194,11 +195,20 @@ impl Header {
 
 /// The dialects that a file may have, in the order of preference.
 pub(crate) fn dialects(csv: &CsvFormat) -> Vec<Dialect> {
-    let quote = csv.quote.byte().unwrap_or(Dialect::NO_QUOTE);
+    const DETECTED_QUOTES: [Quote; 2] = [Quote::Double, Quote::Single];
+    let quotes = csv
+        .quote
+        .map_or_else(|| DETECTED_QUOTES.to_vec(), |quote| vec![quote]);
     let declared = csv.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok());
     let delimiters = declared.map_or_else(|| DETECTED_DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
-    let dialect = |delimiter| Dialect { delimiter, quote };
-    delimiters.into_iter().map(dialect).collect()
+    let dialect = |quote: Quote| {
+        let quote = quote.byte().unwrap_or(Dialect::NO_QUOTE);
+        delimiters.iter().map(move |delimiter| Dialect {
+            delimiter: *delimiter,
+            quote,
+        })
+    };
+    quotes.into_iter().flat_map(dialect).collect()
 }
 
 /// A header, read in one dialect.

@@ -60,6 +60,32 @@ struct PartHeader {
     fields: Vec<(Name, FieldType)>,
 }
 
+/// What the end of a part says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartEnd {
+    /// Its rows.
+    pub rows: u64,
+    /// Its blocks.
+    pub blocks: u32,
+}
+
+impl PartEnd {
+    /// The last bytes of a part, of which its end consists.
+    pub const BYTES: usize = 17;
+
+    /// Reads the last bytes of a part; none where they are not the end of one.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first_chunk::<1>()?;
+        let (rows, rest) = rest.split_first_chunk()?;
+        let (blocks, rest) = rest.split_first_chunk()?;
+        (*kind == [FRAME_END] && rest.len() == 4).then(|| Self {
+            rows: u64::from_le_bytes(*rows),
+            blocks: u32::from_le_bytes(*blocks),
+        })
+    }
+}
+
 /// Why a part could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {

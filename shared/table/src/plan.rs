@@ -76,17 +76,21 @@ impl Planner {
         }
     }
 
-    /// Goes on with the next member of an archive, whose records are numbered on; hands out the chunk that is complete.
+    /// Ends a text whose bytes were all taken; hands out the chunk that is complete.
     #[must_use]
-    pub fn begin_member(&mut self, text: &PlannedText<'_>, limits: &Limits) -> Vec<ChunkRange> {
+    pub fn end_text(&mut self) -> Vec<ChunkRange> {
         let mut ready = Vec::new();
         self.scan(Extent::Whole, &mut ready);
-        if let Some(open) = self.open
-            && self.pushed - open.pushed >= self.chunk_bytes
-        {
-            self.open = None;
-            ready.push(self.chunk(open, self.member.end));
-        }
+        ready
+    }
+
+    /// Goes on with the next member of an archive behind the end of the last, whose records are numbered on; hands out the
+    /// chunk that is complete.
+    #[must_use]
+    pub fn begin_member(&mut self, text: &PlannedText<'_>, limits: &Limits) -> Option<ChunkRange> {
+        let is_full = |open: &Open| self.pushed - open.pushed >= self.chunk_bytes;
+        let full = self.open.take_if(|open| is_full(open));
+        let ready = full.map(|open| self.chunk(open, self.member.end));
         self.scanner = Scanner::new(text.header.dialect, limits.record_bytes, text.start.line);
         self.member = Member::of(text);
         ready
@@ -119,16 +123,13 @@ impl Planner {
         self.open.map(|open| (self.chunks, open.member, open.start))
     }
 
-    /// Ends the plan: the chunks that are left, and the number of all; 0 when there was not one record.
+    /// Ends the plan behind the last text's end: the chunk that is left, and the number of all; 0 when there was not one
+    /// record.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<ChunkRange>, u32) {
-        let mut ready = Vec::new();
-        self.scan(Extent::Whole, &mut ready);
-        let end = self.member.end;
-        if let Some(open) = self.open.take() {
-            ready.push(self.chunk(open, end));
-        }
-        (ready, self.chunks)
+    pub fn finish(mut self) -> (Option<ChunkRange>, u32) {
+        let open = self.open.take();
+        let rest = open.map(|open| self.chunk(open, self.member.end));
+        (rest, self.chunks)
     }
 
     fn scan(&mut self, extent: Extent, ready: &mut Vec<ChunkRange>) {

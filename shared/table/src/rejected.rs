@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use millrace_core::base64_bytes;
 use millrace_core::row_error::RowError;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// A record that broke at least one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct RejectedRow {
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_of_repair: bool,
     /// Its bytes as they came, without the line end; base64 in the JSON, where the line is written.
-    #[serde(skip_serializing, deserialize_with = "from_base64")]
+    #[serde(skip_serializing, deserialize_with = "base64_bytes::deserialize")]
     pub raw: Vec<u8>,
     /// Whether `raw` is only the record's beginning.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -65,9 +66,4 @@ impl RejectedRow {
 
 fn is_false(value: &bool) -> bool {
     !*value
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
 }

@@ -93,6 +93,67 @@ async fn losses_and_doublings_are_named() {
         select file_id, version, 'status', '{}', now() - interval '1 hour' from ingestion.file_tracker limit 1 returning 'x'";
     let sent = "delete from operations.outbox returning 'x'";
     assert_eq!(spoilt(&sales, old, sent).await, ["messages_wait"]);
+    let gone = "delete from stored.dimension_1 where valid_to = 'infinity' returning 'x'";
+    let back = "insert into stored.dimension_1 (row_key, file_id, file_version, file_sequence, valid_from, is_visible, c1, c2) \
+        select '[\"a\"]', file_id, version, sequence, now(), true, 'a', 'north' from ingestion.file_tracker \
+        where ingestion_type = 'dimension' returning 'x'";
+    assert_eq!(spoilt(&sales, gone, back).await, ["dimension_differs"]);
+    let visible = |value: bool| {
+        format!(
+            "update stored.dimension_1 set is_visible = {value} where valid_to = 'infinity' returning 'x'"
+        )
+    };
+    assert_eq!(
+        spoilt(&sales, &visible(false), &visible(true)).await,
+        ["visible_rows_differ"]
+    );
+}
+
+/// A version whose message was lost, at each place of its way, is named once nothing was heard of it for long.
+#[tokio::test]
+async fn a_file_that_nobody_is_at_work_on_is_named() {
+    let Some(sales) = sales().await else { return };
+    let one = "(select file_id from ingestion.file where file_name = '9.csv')";
+    let hour = "now() - interval '1 hour'";
+    let lost = |table: &str, sets: &str| {
+        format!("update ingestion.{table} set {sets} where file_id = {one} returning 'x'")
+    };
+    let before = lost(
+        "file_tracker",
+        &format!("received_at = {hour}, validated_at = {hour}"),
+    ) + ";"
+        + &lost("chunk", &format!("finished_at = {hour}"))
+        + ";"
+        + &lost(
+            "contribution",
+            &format!("created_at = {hour}, settled_at = {hour}"),
+        );
+    sales.database.query(&before).await;
+    assert_eq!(findings(&sales).await, [], "it is done, however long ago");
+    let pending = lost("contribution", "state = 'pending'");
+    let applied = lost("contribution", "state = 'applied'");
+    sales.database.query(&pending).await;
+    let found = findings(&sales).await;
+    let file_id: String = sales
+        .database
+        .value(&format!("select {one}::text"))
+        .await
+        .unwrap();
+    let named: Vec<_> = found
+        .iter()
+        .map(|finding| (finding.rule, finding.file.map(|file| file.file_id.to_string())))
+        .collect();
+    assert_eq!(named, [("file_waits", Some(file_id))]);
+    let told = |at: &str| lost("contribution", &format!("told_at = {at}"));
+    assert_eq!(spoilt(&sales, &applied, &applied).await, [] as [&str; 0]);
+    sales
+        .database
+        .query(&format!("{pending}; {}", told("now()")))
+        .await;
+    assert_eq!(findings(&sales).await, [], "somebody was told of it just now");
+    let held = lost("contribution", "is_held = true");
+    sales.database.query(&format!("{held}; {}", told(hour))).await;
+    assert_eq!(findings(&sales).await, [], "it waits for a run");
 }
 
 /// Two versions of a file that both count: the index that forbids it is taken away first.
@@ -156,6 +217,22 @@ async fn objects_that_are_gone_or_others_are_named_with_their_file() {
     let rules: Vec<&str> = found.iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, ["partial_missing", "partial_damaged", "part_missing"]);
     assert!(found.iter().all(|finding| finding.file.is_some()));
+    let cut = of_part[..of_part.len() - 1].to_vec();
+    let mut longer = of_part.clone();
+    let rows = longer.len() - 16;
+    longer[rows] += 1;
+    for (bytes, rule) in [
+        (Vec::new(), "part_damaged"),
+        (b"no part".to_vec(), "part_damaged"),
+        (cut, "part_damaged"),
+        (longer, "part_differs"),
+    ] {
+        objects.put(&part, bytes);
+        assert_eq!(
+            findings(&sales).await.last().map(|finding| finding.rule),
+            Some(rule)
+        );
+    }
     objects.put(&first, other.clone());
     objects.put(&second, other);
     objects.put(&part, of_part);

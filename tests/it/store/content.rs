@@ -15,6 +15,10 @@ async fn unchanged_of(bench: &Bench, file: FileVersion) -> Option<FileId> {
     record.unchanged_of
 }
 
+async fn copies(bench: &Bench, file: FileVersion) -> Vec<FileId> {
+    bench.store.load_file(file).await.unwrap().unwrap().copies
+}
+
 async fn delete(bench: &Bench, file_name: &str) -> FileVersion {
     bench.created(file_name, Mode::Delete).await
 }
@@ -164,8 +168,13 @@ async fn an_heir_takes_the_place_of_the_file_that_let_its_bytes_go() {
     let a = bench.validated("a.csv", Mode::New, "x").await;
     let b = bench.validated("b.csv", Mode::New, "x").await;
     let c = bench.validated("c.csv", Mode::New, "x").await;
+    assert_eq!(copies(&bench, a).await, [b.file_id, c.file_id]);
+    assert_eq!(copies(&bench, b).await, []);
     bench.database.script("delete from operations.outbox").await;
     let replacement = bench.validated("a.csv", Mode::Replace, "y").await;
+    assert_eq!(copies(&bench, a).await, []);
+    assert_eq!(copies(&bench, replacement).await, []);
+    assert_eq!(copies(&bench, b).await, [c.file_id]);
     assert_eq!(unchanged_of(&bench, b).await, None);
     assert_eq!(unchanged_of(&bench, c).await, Some(b.file_id));
     // The messages of the heir wait in the outbox of the version that was at work.

@@ -7,6 +7,7 @@ mod chunks;
 mod content;
 mod contributions;
 mod datasets_later;
+mod dimension_work;
 mod dimensions;
 mod documents;
 mod kpi_list;

@@ -81,6 +81,41 @@ async fn what_is_not_there_is_said() {
 }
 
 #[tokio::test]
+async fn a_file_is_not_replaced_by_one_of_another_spec() {
+    let Some(bench) = Bench::new().await else { return };
+    let file_id = Some(bench.validated("a.csv", Mode::New, "1").await.file_id);
+    let (ingestion_type, name) = EVENT;
+    for spec in [
+        (SpecKind::Dimension, name),
+        (SpecKind::Event, "nothing"),
+        (SpecKind::Event, ""),
+    ] {
+        let request = NewVersion {
+            spec,
+            file_id,
+            ..version("a.csv", Mode::Replace)
+        };
+        let other = BeginVersion::OtherSpec {
+            ingestion_type,
+            ingestion_name: millrace_core::Name::parse(name).unwrap(),
+        };
+        assert_eq!(
+            bench.store.begin_version(&request).await.unwrap(),
+            other,
+            "{spec:?}"
+        );
+    }
+    let request = NewVersion {
+        file_id,
+        ..version("another name.csv", Mode::Replace)
+    };
+    let BeginVersion::Created(second) = bench.store.begin_version(&request).await.unwrap() else {
+        panic!("not created")
+    };
+    assert_eq!((second.file.version, second.file_name.as_str()), (2, "a.csv"));
+}
+
+#[tokio::test]
 async fn a_deleted_file_may_be_new_again_and_is_not_deleted_twice() {
     let Some(bench) = Bench::new().await else { return };
     let first = bench.validated("a.csv", Mode::New, "1").await;

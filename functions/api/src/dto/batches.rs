@@ -33,7 +33,7 @@ macro_rules! batch {
             /// Your name for the batch, under which it can be replaced; one of ours when absent.
             #[schema(example = $file_name)]
             pub file_name: Option<String>,
-            /// `new` (also when absent), or `replace`.
+            /// `new` (also when absent), `append` (a batch beside those of that name), or `replace`.
             #[schema(example = "new")]
             pub mode: Option<String>,
             /// The file to replace, when known by id rather than by name.
@@ -125,7 +125,7 @@ pub struct Batch<'a> {
     pub rows: Vec<&'a str>,
     /// The caller's name for it.
     pub file_name: Option<String>,
-    /// New or replace.
+    /// New, append or replace.
     pub mode: Option<String>,
     /// The file to replace.
     pub file_id: Option<String>,

@@ -66,6 +66,11 @@ pub struct FileDetail {
     /// The file whose bytes these are already, when nothing was changed.
     #[schema(value_type = Option<String>, format = Uuid)]
     pub unchanged_of: Option<FileId>,
+    /// Files that were sent with these bytes later, and changed nothing. They are still there: once this one is replaced or
+    /// deleted, the first of them counts. Delete those that are not wanted.
+    #[schema(value_type = Vec<String>)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<FileId>,
     /// What a rejected row does to the rest, where the sender said: `partial` or `reject_all`.
     #[schema(value_type = Option<String>)]
     pub on_error: Option<OnError>,
@@ -91,6 +96,9 @@ pub struct FedDataset {
     pub dataset: Name,
     /// Whether it has the file.
     pub applied: bool,
+    /// Whether it refused the file, for the reason that the file's error is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
     /// Whether the file is held until a run of a pipeline begins.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
@@ -100,7 +108,8 @@ impl From<DatasetFacts> for FedDataset {
     fn from(facts: DatasetFacts) -> Self {
         Self {
             dataset: facts.dataset,
-            applied: facts.applied,
+            applied: facts.applied && !facts.refused,
+            refused: facts.refused,
             held: facts.held,
         }
     }
@@ -155,6 +164,7 @@ impl From<FileRecord> for FileDetail {
             base_version: record.base_version,
             root_version: record.root_version,
             unchanged_of: record.unchanged_of,
+            copies: record.copies,
             on_error: record.on_error,
             size_bytes: record.size_bytes,
             sha256: record.sha256,

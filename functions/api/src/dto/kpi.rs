@@ -28,7 +28,8 @@ pub struct KpiParameters {
     /// The period that dates are grouped by: `day`, `week` (ISO), `month` or `year`.
     #[param(value_type = Option<String>, example = "month")]
     pub grain: Option<Grain>,
-    /// `column:value`, many times: columns are all to match, each by one of its values.
+    /// `column:value`, many times: columns are all to match, each by one of its values. Without a value (`gender:`) those
+    /// that have none.
     #[param(value_type = Option<Vec<String>>, example = json!(["grade:7"]))]
     pub filter: Vec<(Name, Vec<String>)>,
     /// The first day (`YYYY-MM-DD`).
@@ -53,12 +54,21 @@ impl ReadQuery for KpiParameters {
         let grain = members.optional("grain")?.map(|text| {
             Grain::parse(&text).ok_or_else(|| bad_member("grain", "has to be day, week, month or year"))
         });
+        let (from, to) = (read_day(members, "from")?, read_day(members, "to")?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(bad_member(
+                "to",
+                "has to be behind `from`: it is the day after the last",
+            ));
+        }
         Ok(Self {
             group_by,
             grain: grain.transpose()?,
             filter: read_filters(&members.repeated("filter"))?,
-            from: read_day(members, "from")?,
-            to: read_day(members, "to")?,
+            from,
+            to,
             limit: members.limit()?,
             cursor: members.optional("cursor")?,
         })

@@ -28,11 +28,12 @@ impl ReadQuery for ReconciliationQuery {
 /// Something that does not add up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FindingDetail {
-    /// The rule: `chunks_differ`, `rows_differ`, `cells_differ`, `files_doubled`, `files_missing`, `partial_missing`,
-    /// `partial_damaged`, `partial_differs`, `rows_lost`, `part_missing`, `object_gone` or `messages_wait`.
+    /// The rule: `chunks_differ`, `rows_differ`, `cells_differ`, `dimension_differs`, `visible_rows_differ`, `files_doubled`,
+    /// `files_missing`, `partial_missing`, `partial_damaged`, `partial_differs`, `rows_lost`, `part_missing`,
+    /// `part_damaged`, `part_differs`, `object_gone`, `file_waits` or `messages_wait`.
     #[schema(example = "cells_differ")]
     pub rule: &'static str,
-    /// The dataset, where it is about one.
+    /// The dataset or dimension, where it is about one.
     pub dataset: Option<String>,
     /// The file, where it is about one.
     #[schema(value_type = Option<String>)]
@@ -119,7 +120,7 @@ pub struct FoundDetail {
     /// The rule, as in `GET /reconciliation`.
     #[schema(example = "cells_differ")]
     pub rule: String,
-    /// The dataset, where it is about one.
+    /// The dataset or dimension, where it is about one.
     pub dataset: Option<String>,
     /// The file, where it is about one.
     #[schema(value_type = Option<String>)]

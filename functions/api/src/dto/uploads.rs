@@ -33,7 +33,8 @@ pub struct UploadAsked {
     /// Your name for the file; a spec holds one file of a name.
     #[schema(example = "attendance-2023-01.csv")]
     pub file_name: String,
-    /// `new` (also when absent), or `replace`. A name is free for `new` until bytes have come under it; of several
+    /// `new` (also when absent), `append` (a file beside those of that name, which gets its id into its own), or `replace`.
+    /// A name is free for `new` until bytes have come under it; of several
     /// versions whose bytes are on their way at once, the one registered last counts.
     #[schema(example = "new")]
     pub mode: Option<String>,
@@ -60,7 +61,7 @@ pub struct UploadOrder {
     pub name: Name,
     /// The file's name.
     pub file_name: String,
-    /// New or replace.
+    /// New, append or replace.
     pub mode: Mode,
     /// The file to replace.
     pub file_id: Option<FileId>,
@@ -228,16 +229,17 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     if let Some(message) = file_name_error(texts.file_name) {
         broken.push((texts.file_name_member, "bad_file_name", message.to_owned()));
     }
-    let mode =
-        Mode::parse(texts.mode.unwrap_or("new")).filter(|mode| matches!(mode, Mode::New | Mode::Replace));
+    let is_for_senders = |mode: &Mode| matches!(mode, Mode::New | Mode::Append | Mode::Replace);
+    let mode = Mode::parse(texts.mode.unwrap_or("new")).filter(is_for_senders);
     if mode.is_none() {
-        broken.push(("mode", "wrong_value", "has to be new or replace".to_owned()));
+        let message = "has to be new, append or replace".to_owned();
+        broken.push(("mode", "wrong_value", message));
     }
     let file_id = texts.file_id.map(FileId::from_str);
     if matches!(file_id, Some(Err(_))) {
         broken.push(("file_id", "wrong_value", "has to be a UUID".to_owned()));
     }
-    if file_id.is_some() && mode == Some(Mode::New) {
+    if file_id.is_some() && mode != Some(Mode::Replace) {
         broken.push((
             "file_id",
             "wrong_value",

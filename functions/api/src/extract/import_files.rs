@@ -89,6 +89,9 @@ async fn read_file(field: Field<'_>) -> Result<ImportFile, Problem> {
     // Names come out of files, so what stands for a character that was lost is refused here as well.
     match String::from_utf8(bytes.to_vec()) {
         Ok(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Ok(ImportFile { name, text }),
-        _ => Err(bad_member(FILE, "holds a file that is not UTF-8")),
+        _ => Err(bad_member(
+            FILE,
+            &format!("holds a file that is not UTF-8: `{name}`"),
+        )),
     }
 }

@@ -74,8 +74,8 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
 pub(crate) fn body_too_large(found: Option<u64>, limit: usize) -> Problem {
     let found = found.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes} bytes"));
     let detail = format!(
-        "the body has {found}; at most {limit} bytes are taken here. A larger file goes straight to the store: \
-         ask POST /ingestion/uploads for an address"
+        "the body has {found}; at most {limit} bytes are taken here. Send it in parts; a file of rows, of any size, goes \
+         straight to the store: ask POST /ingestion/uploads for an address"
     );
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }

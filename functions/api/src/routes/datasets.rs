@@ -51,7 +51,7 @@ pub(crate) async fn list_dimension_rows(
     let table = deps.store.dimension_table(name.as_str()).await?;
     let table = table.ok_or_else(|| Problem::not_found(format!("there is no dimension {name}")))?;
     let after = decode_cursor(page.cursor)?;
-    let mut size = PageSize::at_most(page.limit);
+    let mut size = PageSize::of_rows(page.limit, table.definition.fields.len());
     let rows = loop {
         let rows = deps
             .store
@@ -98,7 +98,8 @@ pub(crate) async fn query_page(
     mut query: KpiQuery,
     limit: u32,
 ) -> Answer<(Rows, u32)> {
-    let mut size = PageSize::at_most(limit);
+    let columns = query.grouping.columns.len() + found.cells.definition.outputs.len();
+    let mut size = PageSize::of_rows(limit, columns);
     loop {
         query.limit = size.items() + 1;
         let rows = deps

@@ -9,6 +9,7 @@ use millrace_app::drive;
 use millrace_app::row_errors::{PageLimits, RowErrorsError, list_row_errors as list_rejected};
 use millrace_core::FileId;
 use millrace_core::ids::{FileVersion, Version};
+use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::FileRecord;
 
 use crate::deps::Deps;
@@ -90,7 +91,7 @@ pub(crate) async fn list_row_errors(
     FileIdInPath(file_id): FileIdInPath,
     Query(query): Query<RowErrorQuery>,
 ) -> Answer<Json<RowErrorPage>> {
-    let file = load(&deps, file_id, query.version).await?.file;
+    let file = load_rejecting(&deps, file_id, query.version).await?.file;
     let limits = PageLimits {
         items: query.limit,
         json_bytes: MAX_ROW_ERROR_BYTES,
@@ -158,6 +159,23 @@ pub(crate) async fn drive_open(
 ) -> Answer<(StatusCode, Json<AllDriven>)> {
     let page = drive::drive_open(&deps.store, deps.sender.as_ref(), query.cursor).await?;
     Ok((StatusCode::ACCEPTED, Json(page.into())))
+}
+
+/// The version whose rejected rows are asked for: behind a repair that was refused as a whole they are still those that it
+/// was to mend.
+pub(crate) async fn load_rejecting(
+    deps: &Deps,
+    file_id: FileId,
+    version: Option<Version>,
+) -> Answer<FileRecord> {
+    let latest = load(deps, file_id, version).await?;
+    let is_refused = |error: &FileError| error.rule != Rule::RowsRejected;
+    match latest.base_version {
+        Some(base) if version.is_none() && latest.facts.error.as_ref().is_some_and(is_refused) => {
+            load(deps, file_id, Some(base)).await
+        }
+        _ => Ok(latest),
+    }
 }
 
 pub(crate) async fn load(deps: &Deps, file_id: FileId, version: Option<Version>) -> Answer<FileRecord> {

@@ -36,6 +36,15 @@ impl PageSize {
         Self(limit)
     }
 
+    /// At most so many rows of so many columns: no more than could fit if all values were short.
+    pub(crate) fn of_rows(limit: u32, columns: usize) -> Self {
+        const ANSWER_BYTES: usize = 1 << 20;
+        /// `{"stringValue":"…"},` and a few characters.
+        const VALUE_BYTES: usize = 24;
+        let fitting = ANSWER_BYTES / (columns + 1) / VALUE_BYTES;
+        Self(limit.min(u32::try_from(fitting).unwrap_or(limit)).max(1))
+    }
+
     /// How many items to ask for now.
     pub(crate) fn items(self) -> u32 {
         self.0

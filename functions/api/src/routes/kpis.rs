@@ -99,7 +99,10 @@ pub(crate) fn check_filters(found: &Found, filters: &[(Name, Vec<String>)]) -> A
         let (_, field_type) = selection
             .column(name)
             .map_err(|error| read_problem(error.into()))?;
-        if !values.iter().all(|value| is_of(field_type, value)) {
+        if !values
+            .iter()
+            .all(|value| value.is_empty() || is_of(field_type, value))
+        {
             let message = format!("a value of {name} is not of its type");
             let problem = Problem::invalid("bad_filter_value", message.clone());
             return Err(problem.at("/query/filter", "bad_filter_value", message));

@@ -27,7 +27,7 @@ use crate::dto::uploads::{FileAccepted, UploadOpened};
 use crate::extract::multipart::bad_member;
 use crate::extract::{CsvForm, FileIdInPath, IdempotencyKey, Query};
 use crate::problem::{Answer, Problem};
-use crate::routes::files::load;
+use crate::routes::files::load_rejecting;
 use crate::routes::uploads::{accepted, request_hash, unknown_spec};
 
 /// Fetches a file version's rejected rows as one CSV, to be mended and sent back.
@@ -57,7 +57,7 @@ pub(crate) async fn fetch(
     FileIdInPath(file_id): FileIdInPath,
     Query(query): Query<VersionQuery>,
 ) -> Answer<Response> {
-    let record = load(&deps, file_id, query.version).await?;
+    let record = load_rejecting(&deps, file_id, query.version).await?;
     let written = write_repair_file(&deps.repair_file_ports(), &record).await;
     match written.map_err(no_repair_file)? {
         RepairCsv::Here(text) => {

@@ -48,7 +48,8 @@ pub(crate) async fn create(
         Creation::Created(version) => (StatusCode::CREATED, version, "the spec was created"),
         Creation::Identical(version) => (StatusCode::OK, version, "the very same spec is there"),
         Creation::SpecExists => {
-            let detail = "the name stands for another spec, perhaps in other case";
+            let detail =
+                "the name stands for another spec, perhaps in other case; PUT its next version to change it";
             return Err(Problem::conflict("spec_exists", detail));
         }
         Creation::NameTaken => {

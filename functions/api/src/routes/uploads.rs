@@ -94,7 +94,7 @@ pub(crate) struct CsvFormBody {
     ingestion_type: String,
     /// The name of the spec.
     ingestion_name: String,
-    /// `new` (also when absent), or `replace`.
+    /// `new` (also when absent), `append` (a file beside those of that name), or `replace`.
     mode: Option<String>,
     /// The file to replace, when known by id rather than by name.
     file_id: Option<String>,
@@ -185,6 +185,13 @@ fn registered(begun: BeginVersion) -> Answer<RegisteredVersion> {
             Err(Problem::conflict("file_exists", detail).about(file))
         }
         BeginVersion::NoFile => Err(Problem::not_found("there is no such file, or nothing in it")),
+        BeginVersion::OtherSpec {
+            ingestion_type,
+            ingestion_name,
+        } => {
+            let detail = format!("the file is one of {} {ingestion_name}", ingestion_type.as_str());
+            Err(Problem::conflict("other_spec", detail))
+        }
         BeginVersion::NoSpec => Err(unknown_spec("/ingestion_name")),
         BeginVersion::Retired => {
             let detail = "the spec is retired: it takes no files any more";

@@ -72,6 +72,7 @@ fn message_of_version_1() -> Value {
 async fn what_cannot_be_begun_says_why() {
     let outcomes = [
         ("exists", StatusCode::CONFLICT, "file_exists"),
+        ("other_spec", StatusCode::CONFLICT, "other_spec"),
         ("no_file", StatusCode::NOT_FOUND, "not_found"),
         ("retired", StatusCode::CONFLICT, "spec_retired"),
         ("no_spec", StatusCode::UNPROCESSABLE_ENTITY, "unknown_spec"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use millrace_core::content_hash::ContentHash;
 use millrace_core::failure::Failure;
 use millrace_source::content::{self, LOOKED_AT_BYTES};
 use millrace_source::listing::MAX_LIST_BYTES;
@@ -264,8 +265,8 @@ async fn copy(
         next = body.stream.next().await?;
     }
     check_length(body.length, size)?;
-    let hash = hash.finalize();
-    Ok((hash.iter().map(|byte| format!("{byte:02x}")).collect(), size))
+    let hash = ContentHash::from(<[u8; 32]>::from(hash.finalize()));
+    Ok((hash.to_string(), size))
 }
 
 /// A body has the length that was announced, or it was cut.

@@ -10,11 +10,8 @@ use millrace_core::row_error::FileError;
 use millrace_table::archive::in_member;
 use millrace_table::{ArchiveLimits, Directory, End, Member, MemberReader};
 
-use super::object::Stopped;
+use super::object::{Object, Stopped};
 use crate::ports::{ObjectReader, ObjectStream};
-
-/// Bytes of the archive that are read for a member's header alone, its local header among them.
-const BEGINNING_BYTES: u64 = 64 * 1024;
 
 /// What became of a member, with its name.
 pub(super) fn named(member: &Member, stopped: Stopped) -> Stopped {
@@ -74,7 +71,7 @@ impl<'a> Archive<'a> {
 
     /// A member of which no more comes than a header takes, as a rule: it ends as one that is cut off does.
     pub(super) async fn open_beginning(&self, member: &Member) -> Result<MemberStream, Failure> {
-        let end = member.offset.saturating_add(BEGINNING_BYTES);
+        let end = member.offset.saturating_add(Object::BEGINNING_BYTES);
         let range = (member.offset, end.min(self.end.directory_offset));
         self.open_range(MemberReader::new(member), range).await
     }
@@ -136,6 +133,11 @@ pub(super) struct MemberStream {
 }
 
 impl MemberStream {
+    /// Keeps the last access points that are passed from here on.
+    pub(super) fn keep_points(&mut self) {
+        self.reader.keep_points();
+    }
+
     /// Where the member can be inflated on, not behind an inflated byte.
     pub(super) fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
         self.reader.point_before(offset)

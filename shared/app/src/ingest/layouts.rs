@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use millrace_core::failure::Failure;
+use millrace_core::ids::FileVersion;
 use millrace_core::row_error::{FileError, Rule};
+use millrace_store::Store;
 use millrace_store::files::FileRecord;
 use millrace_table::{FileFormat, Header, RejectedRow, RowLayout, RowsOf};
 
 use super::object::Stopped;
 use super::texts::{Text, Texts};
-use crate::ports::ObjectReader;
+use crate::ports::{ObjectReader, ObjectStore};
+use crate::row_errors::RejectedRows;
 
 /// A header, read against a version of the spec.
 pub(crate) struct Layout {
@@ -21,6 +24,8 @@ pub(crate) struct Layout {
 /// The headers of an object, each read when a row asks for it, or those of many rows at once. Memory: one of them, or those.
 pub(crate) struct Layouts<'a> {
     texts: Texts<'a>,
+    /// The version that the rows came with.
+    root: FileVersion,
     format: FileFormat<'a>,
     /// The texts whose headers were read last: rows come in the order of the file.
     known: BTreeMap<u32, Layout>,
@@ -47,7 +52,8 @@ impl<'a> Layouts<'a> {
             return Err(FileError::of_file(Rule::ObjectGone, message).into());
         };
         Ok(Self {
-            texts: Texts::open(landing, object, size_bytes).await?,
+            texts: Texts::open_for_parts(landing, object, size_bytes).await?,
+            root: root.file,
             format,
             known: BTreeMap::new(),
             last: None,
@@ -57,19 +63,33 @@ impl<'a> Layouts<'a> {
     /// Whose rows they are.
     pub(crate) fn rows_of(&self) -> RowsOf {
         match (&self.texts, self.texts.count()) {
-            (Texts::One { .. }, _) => RowsOf::File,
+            (Texts::One(_), _) => RowsOf::File,
             (Texts::Members(_), 1) => RowsOf::OneMember,
             (Texts::Members(_), _) => RowsOf::Members,
         }
     }
 
-    /// The layout of a repair file whose first row is this one.
+    /// The layout of repair files: that of the first row that was rejected when the rows came. It is the same for all
+    /// versions since, so that a file that was got before is still understood.
     ///
     /// # Errors
     /// [`Stopped`] where the header does not fit.
-    pub(crate) async fn first(&mut self, row: Option<&RejectedRow>) -> Result<&Layout, Stopped> {
-        match row {
-            Some(row) => self.of(row).await,
+    pub(crate) async fn of_file(
+        &mut self,
+        store: &Store,
+        collections: &dyn ObjectStore,
+    ) -> Result<&Layout, Stopped> {
+        let first = match self.rows_of() {
+            RowsOf::Members => {
+                RejectedRows::of(store, collections, self.root)
+                    .await?
+                    .first()
+                    .await?
+            }
+            RowsOf::File | RowsOf::OneMember => None,
+        };
+        match first {
+            Some(row) => self.of(&row).await,
             None => self.at(0).await,
         }
     }

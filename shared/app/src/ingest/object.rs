@@ -58,10 +58,29 @@ pub(super) struct Object {
     /// What was read for the header, decoded.
     beginning: Vec<u8>,
     header_is_passed: bool,
+    /// Whether it goes on behind the bytes that can be read here.
+    is_cut: bool,
     is_over: bool,
 }
 
 impl Object {
+    /// Bytes of an object that are read for its header alone; of an archive for a member's, its local header among them.
+    pub(super) const BEGINNING_BYTES: u64 = 64 * 1024;
+
+    /// The beginning of an object of a size, for its header alone; one that is longer is refused.
+    pub(super) async fn open_beginning(
+        landing: &dyn ObjectReader,
+        object: &ObjectAt,
+        size_bytes: u64,
+    ) -> Result<Self, Failure> {
+        let cut = (size_bytes > Self::BEGINNING_BYTES).then_some(Self::BEGINNING_BYTES);
+        let stream = landing.open_at(object, 0, cut).await?;
+        Ok(Self {
+            is_cut: cut.is_some(),
+            ..Self::of(Source::Object(stream))
+        })
+    }
+
     /// An object from its beginning, hashed as it comes.
     pub(super) async fn open(landing: &dyn ObjectReader, object: &ObjectAt) -> Result<Self, Failure> {
         let stream = landing.open_at(object, 0, None).await?;
@@ -121,6 +140,7 @@ impl Object {
             mark_bytes: 0,
             beginning: Vec::new(),
             header_is_passed: false,
+            is_cut: false,
             is_over: false,
         }
     }
@@ -257,6 +277,7 @@ impl Object {
             }
             match self.next().await? {
                 Some(more) => self.beginning.extend(more),
+                None if self.is_cut => return Err(long_header().into()),
                 None => extent = Extent::Whole,
             }
         }
@@ -280,6 +301,13 @@ impl Object {
         self.hash.unwrap_or_default()
     }
 
+    /// Keeps the last access points that are passed from here on, where it is a member of an archive.
+    pub(super) fn keep_points(&mut self) {
+        if let Source::Member(stream) = &mut self.source {
+            stream.keep_points();
+        }
+    }
+
     /// Where an archive can be inflated on, not behind an offset of its member; none where the object is none.
     pub(super) fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
         match &self.source {
@@ -292,4 +320,11 @@ impl Object {
     pub(super) fn hash(&self) -> Option<&PassedHash> {
         self.hash.as_ref()
     }
+}
+
+fn long_header() -> FileError {
+    FileError::of_file(
+        Rule::NotCsv,
+        "the header is longer than the beginning that was read",
+    )
 }

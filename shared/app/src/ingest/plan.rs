@@ -53,6 +53,7 @@ impl Plan<'_> {
         let (mut read_bytes, mut hash) = (0, None);
         for number in first..self.texts.count() {
             let mut text = self.text(number, at.as_ref().filter(|_| number == first)).await?;
+            text.object.keep_points();
             let planned = text.planned(number);
             let planner = match &mut planner {
                 Some(planner) => {
@@ -76,10 +77,13 @@ impl Plan<'_> {
                     return Ok(self.go_on(open, text.object.hash()).await?);
                 }
             }
+            let ready = planner.end_text();
+            self.send(ready, number, &text.object).await?;
+            self.grow(planner.open_chunk(), number, &text.object);
             hash = Some(text.object.into_hash());
         }
         let (rest, chunks) = planner.map(Planner::finish).unwrap_or_default();
-        for range in rest {
+        if let Some(range) = rest {
             let point = self.known_point(range.chunk);
             send_chunk(self.ports.sender, self.record.file, range, point).await?;
         }
@@ -96,7 +100,7 @@ impl Plan<'_> {
             point: at.point.as_ref(),
         });
         let mut text = self.texts.text(number, self.format, place, None).await?;
-        if let (Texts::One { .. }, Some(at)) = (&self.texts, at) {
+        if let (Texts::One(_), Some(at)) = (&self.texts, at) {
             let hash = PassedHash::resume(at.hashed_bytes, &at.hash, at.start)?;
             text.object.hash_on(hash);
         }
@@ -128,7 +132,7 @@ impl Plan<'_> {
     async fn finish(&self, chunks: u32, hash: Option<PassedHash>) -> Result<Disposition, Stopped> {
         let (ports, file) = (self.ports, self.record.file);
         let hash = match (&self.texts, hash) {
-            (Texts::One { .. }, Some(hash)) => hash,
+            (Texts::One(_), Some(hash)) => hash,
             // Its members are not its bytes.
             _ => hash_of(ports, self.record).await?,
         };
@@ -150,7 +154,12 @@ impl Plan<'_> {
     }
 
     /// Sends the chunks that were found while a text was read.
-    async fn send(&self, ranges: Vec<ChunkRange>, number: u32, object: &Object) -> Result<(), Failure> {
+    async fn send(
+        &self,
+        ranges: impl IntoIterator<Item = ChunkRange>,
+        number: u32,
+        object: &Object,
+    ) -> Result<(), Failure> {
         for range in ranges {
             let found = match range.member == number {
                 true => object.point_before(range.start),

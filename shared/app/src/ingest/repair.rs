@@ -11,12 +11,12 @@ use millrace_core::row_error::{FileError, Rule};
 use millrace_store::files::FileRecord;
 use millrace_store::repairs::FinishedRepair;
 use millrace_table::{Decoder, FileFormat, Mended, RejectedRow, RepairFile, is_archive};
-use sha2::{Digest as _, Sha256};
 
 use super::layouts::Layouts;
 use super::object::Stopped;
 use super::{IngestPorts, format_of};
 use crate::Disposition;
+use crate::authenticate::sha256_hex;
 use crate::chunk_check::ChunkCheck;
 use crate::outbox::{send_outbox, send_reminder};
 use crate::ports::ObjectReader;
@@ -54,11 +54,7 @@ pub(super) async fn check_again(
         return Ok(finish(ports, record.file, None, Some(sha256)).await?);
     }
     let rejected = RejectedRows::of(ports.store, ports.collections, of(base)).await?;
-    let first = RejectedRows::of(ports.store, ports.collections, root.file)
-        .await?
-        .first()
-        .await?;
-    let mut trying = Trying::begin(ports, record, (&root, first.as_ref()), format, repaired.as_ref()).await?;
+    let mut trying = Trying::begin(ports, record, &root, format, repaired.as_ref()).await?;
     if let Err(stopped) = trying.take_all(rejected).await {
         trying.chunk.abort().await;
         return Err(stopped);
@@ -115,8 +111,7 @@ async fn read_repaired(
         let message = "the file is a zip archive or a spreadsheet, not CSV";
         return Err(FileError::of_file(Rule::NotCsv, message).into());
     }
-    let sha256 = Sha256::digest(&bytes);
-    let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256_hex(&bytes);
     // The repair file is UTF-8 whatever the file was; a program may have lost the mark that says so.
     let declared = match csv.encoding {
         Encoding::Windows1252 if std::str::from_utf8(&bytes).is_ok() => Encoding::Utf8,
@@ -146,7 +141,7 @@ impl<'a> Trying<'a> {
     async fn begin(
         ports: &IngestPorts<'a>,
         record: &FileRecord,
-        (root, first): (&FileRecord, Option<&RejectedRow>),
+        root: &FileRecord,
         format: FileFormat<'a>,
         repaired: Option<&Repaired>,
     ) -> Result<Self, Stopped> {
@@ -163,7 +158,7 @@ impl<'a> Trying<'a> {
         }
         let mut layouts = Layouts::open(ports.landing, root, format).await?;
         let rows_of = layouts.rows_of();
-        let layout = layouts.first(first).await?;
+        let layout = layouts.of_file(ports.store, ports.collections).await?;
         let sent = match repaired {
             Some(repaired) => {
                 let rows = layout.rows.clone();

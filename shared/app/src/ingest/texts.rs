@@ -17,16 +17,18 @@ use crate::ports::ObjectReader;
 /// An object whose texts can be opened.
 pub(super) enum Texts<'a> {
     /// A CSV file.
-    One {
-        /// Where it lies.
-        landing: &'a dyn ObjectReader,
-        /// The object.
-        object: ObjectAt,
-        /// Its beginning, until somebody reads on from there.
-        beginning: Option<Box<Object>>,
-    },
+    One(Box<Single<'a>>),
     /// An archive of them.
     Members(Box<Archive<'a>>),
+}
+
+/// A CSV file of its own.
+pub(super) struct Single<'a> {
+    landing: &'a dyn ObjectReader,
+    object: ObjectAt,
+    size_bytes: u64,
+    /// Its beginning, until somebody reads on from there.
+    beginning: Option<Object>,
 }
 
 /// Where in a text somebody begins.
@@ -56,27 +58,47 @@ pub(super) struct Text {
 }
 
 impl<'a> Texts<'a> {
-    /// The texts of an object of a size.
+    /// The texts of an object of a size, to be read as a whole.
     pub(super) async fn open(
         landing: &'a dyn ObjectReader,
         object: ObjectAt,
         size_bytes: u64,
     ) -> Result<Self, Stopped> {
-        let mut beginning = Object::open(landing, &object).await?;
+        let beginning = Object::open(landing, &object).await?;
+        Self::begin(landing, object, size_bytes, beginning).await
+    }
+
+    /// The same for headers or a chunk: no more than that is asked for.
+    pub(super) async fn open_for_parts(
+        landing: &'a dyn ObjectReader,
+        object: ObjectAt,
+        size_bytes: u64,
+    ) -> Result<Self, Stopped> {
+        let beginning = Object::open_beginning(landing, &object, size_bytes).await?;
+        Self::begin(landing, object, size_bytes, beginning).await
+    }
+
+    async fn begin(
+        landing: &'a dyn ObjectReader,
+        object: ObjectAt,
+        size_bytes: u64,
+        mut beginning: Object,
+    ) -> Result<Self, Stopped> {
         Ok(match beginning.is_archive().await? {
             true => Self::Members(Box::new(Archive::open(landing, object, size_bytes).await?)),
-            false => Self::One {
+            false => Self::One(Box::new(Single {
                 landing,
                 object,
-                beginning: Some(Box::new(beginning)),
-            },
+                size_bytes,
+                beginning: Some(beginning),
+            })),
         })
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> u32 {
         match self {
-            Self::One { .. } => 1,
+            Self::One(_) => 1,
             Self::Members(archive) => u32::try_from(archive.members().len()).unwrap_or(u32::MAX),
         }
     }
@@ -84,7 +106,7 @@ impl<'a> Texts<'a> {
     /// How many bytes they have together, of an object of a size.
     pub(super) fn bytes(&self, size_bytes: u64) -> u64 {
         match self {
-            Self::One { .. } => size_bytes,
+            Self::One(_) => size_bytes,
             Self::Members(archive) => archive.inflated_bytes(),
         }
     }
@@ -98,23 +120,8 @@ impl<'a> Texts<'a> {
         end: Option<u64>,
     ) -> Result<Text, Stopped> {
         match self {
-            Self::One {
-                landing,
-                object,
-                beginning,
-            } => {
-                let beginning = match beginning.take() {
-                    Some(beginning) => *beginning,
-                    None => Object::open(*landing, object).await?,
-                };
-                let mut text = Text::read(beginning, format).await?;
-                if at.is_some() || end.is_some() {
-                    text.start = at.map_or(text.start, |at| at.start);
-                    let range = (text.start.offset, end);
-                    text.object = Object::open_at(*landing, object, range, text.encoding).await?;
-                }
-                Ok(text)
-            }
+            Self::One(single) if at.is_none() && end.is_none() => single.text(format).await,
+            Self::One(single) => single.range(format, at, end).await,
             Self::Members(archive) => {
                 let member = archive.member(number)?;
                 let opened = text_of_member(archive, member, format, at, end).await;
@@ -126,22 +133,22 @@ impl<'a> Texts<'a> {
     /// The text in which the rows of a member stand, or of no member.
     pub(super) fn number_of(&self, member: Option<&str>) -> Option<u32> {
         match (self, member) {
-            (Self::One { .. }, None) => Some(0),
+            (Self::One(_), None) => Some(0),
             (Self::Members(archive), Some(name)) => {
                 let mut members = archive.members().iter();
                 let number = members.position(|member| member.name == name)?;
                 u32::try_from(number).ok()
             }
-            (Self::One { .. }, Some(_)) | (Self::Members(_), None) => None,
+            (Self::One(_), Some(_)) | (Self::Members(_), None) => None,
         }
     }
 
     /// Opens a text for its header alone.
     pub(super) async fn beginning(&mut self, number: u32, format: FileFormat<'_>) -> Result<Text, Stopped> {
-        if let Self::Members(archive) = self {
-            return archive.read_header(number, format).await;
+        match self {
+            Self::One(single) => single.header(format).await,
+            Self::Members(archive) => archive.read_header(number, format).await,
         }
-        self.text(number, format, None, None).await
     }
 
     /// What becomes of a text, with its name.
@@ -154,7 +161,7 @@ impl<'a> Texts<'a> {
 
     fn name(&self, number: u32) -> Option<&Member> {
         match self {
-            Self::One { .. } => None,
+            Self::One(_) => None,
             Self::Members(archive) => archive.members().get(number as usize),
         }
     }
@@ -227,6 +234,47 @@ impl<'a> Texts<'a> {
             object = Some(text.object);
         }
         Ok(object)
+    }
+}
+
+impl Single<'_> {
+    /// All of it.
+    async fn text(&mut self, format: FileFormat<'_>) -> Result<Text, Stopped> {
+        let whole = match self.beginning.take() {
+            Some(beginning) => beginning,
+            None => Object::open(self.landing, &self.object).await?,
+        };
+        Text::read(whole, format).await
+    }
+
+    /// Its records from one on, or up to an end.
+    async fn range(
+        &mut self,
+        format: FileFormat<'_>,
+        at: Option<Place<'_>>,
+        end: Option<u64>,
+    ) -> Result<Text, Stopped> {
+        let mut text = self.header(format).await?;
+        text.start = at.map_or(text.start, |at| at.start);
+        let range = (text.start.offset, end);
+        text.object = Object::open_at(self.landing, &self.object, range, text.encoding).await?;
+        Ok(text)
+    }
+
+    /// Its beginning, for its header alone.
+    async fn header(&mut self, format: FileFormat<'_>) -> Result<Text, Stopped> {
+        let beginning = match self.beginning.take() {
+            Some(beginning) => beginning,
+            None => Object::open_beginning(self.landing, &self.object, self.size_bytes).await?,
+        };
+        match Text::read(beginning, format).await {
+            // The header may be longer than that: all of it says.
+            Err(Stopped::Refused(_)) => {
+                let whole = Object::open(self.landing, &self.object).await?;
+                Text::read(whole, format).await
+            }
+            read => read,
+        }
     }
 }
 

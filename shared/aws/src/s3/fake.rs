@@ -12,31 +12,33 @@ use crate::Connection;
 
 /// A call that has come.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: String,
+pub(crate) struct Call {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
     /// Names in lower case, with their values.
     headers: Vec<(String, String)>,
 }
 
 impl Call {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(header, _)| header == name);
         header.map(|(_, value)| value.as_str())
     }
 }
 
 /// What is answered.
-pub(super) struct Answer {
-    pub(super) status: &'static str,
+pub(crate) struct Answer {
+    pub(crate) status: &'static str,
     /// Header lines besides that of the length, each with its end.
-    pub(super) headers: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
     /// After how many bytes of the body the connection breaks.
-    pub(super) breaks_after: Option<usize>,
+    pub(crate) breaks_after: Option<usize>,
 }
 
 impl Answer {
-    pub(super) fn new(status: &'static str, body: &[u8]) -> Self {
+    pub(crate) fn new(status: &'static str, body: &[u8]) -> Self {
         Self {
             status,
             headers: "etag: \"x\"\r\n".to_owned(),
@@ -47,7 +49,7 @@ impl Answer {
 }
 
 /// A bucket of a storage that gives these answers.
-pub(super) async fn bucket(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Bucket {
+pub(crate) async fn bucket(answer: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Bucket {
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
@@ -86,13 +88,18 @@ fn receive(stream: &TcpStream) -> Option<Call> {
         }
         lines.push(line);
     }
-    let method = lines.first()?.split(' ').next()?.to_owned();
+    let mut words = lines.first()?.split(' ').map(str::to_owned);
+    let (method, target) = (words.next()?, words.next()?);
     let header = |line: &String| {
         let (name, value) = line.split_once(':')?;
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     };
     let headers = lines.iter().skip(1).filter_map(header).collect();
-    let call = Call { method, headers };
+    let call = Call {
+        method,
+        target,
+        headers,
+    };
     let length = call.header("content-length").unwrap_or("0").parse().ok()?;
     reader.read_exact(&mut vec![0; length]).ok()?;
     Some(call)

@@ -88,6 +88,7 @@ impl KeyFile {
 /// Reads key files.
 pub(super) fn read(order: &Order, draft: &mut Draft) -> Result<(), Vec<Finding>> {
     let mut files = open_all(order, draft)?;
+    check_program(order, &files)?;
     let validations = files.remove(VALIDATIONS);
     let lengths = entities::lengths(validations.as_ref())?;
     let mut types = dataset::Types::default();
@@ -122,6 +123,19 @@ pub(super) fn read(order: &Order, draft: &mut Draft) -> Result<(), Vec<Finding>>
     };
     dataset::add(rows, &keys, draft);
     Ok(())
+}
+
+/// A program of which no file has a row is a misspelt one.
+fn check_program(order: &Order, files: &HashMap<&'static str, KeyFile>) -> Result<(), Vec<Finding>> {
+    let mut with_programs = files.values().filter(|file| file.columns.contains_key("program"));
+    match &order.program {
+        Some(program) if with_programs.all(|file| file.rows_of(order).next().is_none()) => {
+            let reason = format!("no file has a row of {}", quoted(program));
+            let place = Place::of_request("/program");
+            Err(vec![Finding::new(place, "unknown_program", reason)])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn open_all(order: &Order, draft: &mut Draft) -> Result<HashMap<&'static str, KeyFile>, Vec<Finding>> {

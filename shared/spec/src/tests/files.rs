@@ -26,7 +26,7 @@ fn the_files_format_is_read_from_the_body() {
     let expected = CsvFormat {
         encoding: Encoding::Windows1252,
         delimiter: Some('|'),
-        quote: Quote::None,
+        quote: Some(Quote::None),
         null_values: vec!["NULL".to_owned(), "NA".to_owned()],
         short_rows: ShortRows::Fill,
         unknown_columns: UnknownColumns::Ignore,

@@ -15,7 +15,7 @@ use crate::{Statement, Store};
 /// A version to be registered.
 #[derive(Debug, Clone)]
 pub struct NewVersion<'a> {
-    /// Dimension, event or dataset, and its name; ignored where `file_id` is given.
+    /// Dimension, event or dataset, and its name; that of the file where `file_id` is given, and ignored for a deletion.
     pub spec: (SpecKind, &'a str),
     /// The provider's name for the file; ignored where `file_id` is given.
     pub file_name: &'a str,
@@ -84,6 +84,13 @@ pub enum BeginVersion {
     Exists(FileVersion),
     /// Replace or delete, but there is no such file, or nothing in it.
     NoFile,
+    /// The file is one of another spec.
+    OtherSpec {
+        /// The kind of its spec.
+        ingestion_type: SpecKind,
+        /// The name of its spec.
+        ingestion_name: Name,
+    },
     /// There is no such spec.
     NoSpec,
     /// The spec is retired: it takes no files any more.

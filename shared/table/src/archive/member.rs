@@ -13,7 +13,7 @@ const LOCAL_BYTES: usize = 30;
 
 /// Reads a member from the bytes that begin at its [`offset`](Member::offset), in pieces of any size.
 ///
-/// Memory: the window of deflate, one piece of output, the last access points. The checksum is compared when the last byte
+/// Memory: the window of deflate, one piece of output, and the last access points where they are kept. The checksum is compared when the last byte
 /// is there: what came out before counts only if [`Self::read`] says in the end that it was all.
 pub struct MemberReader {
     name: String,
@@ -21,7 +21,8 @@ pub struct MemberReader {
     header: Option<Vec<u8>>,
     /// None where the member is stored as it is.
     inflater: Option<Inflater>,
-    points: AccessPoints,
+    /// None where nobody wants them.
+    points: Option<AccessPoints>,
     /// Offset in the archive of the next byte.
     offset: u64,
     compressed_left: u64,
@@ -53,7 +54,7 @@ impl MemberReader {
             name: member.name.clone(),
             header: Some(Vec::with_capacity(LOCAL_BYTES)),
             inflater: member.is_deflated.then(Inflater::new),
-            points: AccessPoints::default(),
+            points: None,
             offset: member.offset,
             compressed_left: member.compressed_bytes,
             inflated: 0,
@@ -84,10 +85,15 @@ impl MemberReader {
         })
     }
 
+    /// Keeps the access points that it passes from here on, the last ones.
+    pub fn keep_points(&mut self) {
+        self.points.get_or_insert_default();
+    }
+
     /// The last point known from which the member can be inflated on to an inflated byte; of those passed not long ago.
     #[must_use]
     pub fn point_before(&self, offset: u64) -> Option<&AccessPoint> {
-        self.points.before(offset)
+        self.points.as_ref()?.before(offset)
     }
 
     /// Whether the last byte came out, and all is as declared.
@@ -112,13 +118,13 @@ impl MemberReader {
         }
         let most = usize::try_from(self.compressed_left).unwrap_or(usize::MAX);
         let input = &rest[..rest.len().min(most)];
+        let wants_boundary = self.point_is_due();
         let Step {
             taken,
             bytes,
             has_ended,
         } = match &mut self.inflater {
             Some(inflater) => {
-                let wants_boundary = self.points.is_due(self.inflated);
                 let step = inflater.read(input, wants_boundary);
                 step.ok_or_else(|| self.bad("is damaged"))?
             }
@@ -139,13 +145,18 @@ impl MemberReader {
             self.finish()?;
         } else if is_stuck {
             return Err(self.bad("is damaged: its data have no end"));
-        } else if self.points.is_due(self.inflated) {
+        } else if self.point_is_due() {
             self.pass_point();
         }
         Ok(Inflated {
             taken: in_header + taken,
             bytes,
         })
+    }
+
+    fn point_is_due(&self) -> bool {
+        let points = self.points.as_ref();
+        points.is_some_and(|points| points.is_due(self.inflated))
     }
 
     /// Notes where it stands, unless it stands within a block.
@@ -161,7 +172,7 @@ impl MemberReader {
             },
             None => (0, 0, Vec::new()),
         };
-        self.points.pass(AccessPoint {
+        let point = AccessPoint {
             offset: self.offset,
             compressed_left: self.compressed_left,
             inflated_bytes: self.inflated,
@@ -169,7 +180,10 @@ impl MemberReader {
             bits,
             bit_buffer,
             window,
-        });
+        };
+        if let Some(points) = &mut self.points {
+            points.pass(point);
+        }
     }
 
     /// The error for an archive whose bytes end within the member.

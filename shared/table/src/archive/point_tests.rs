@@ -47,6 +47,7 @@ fn read(
     offset: u64,
     piece: usize,
 ) -> Result<(Vec<u8>, Vec<AccessPoint>), String> {
+    reader.keep_points();
     let (mut bytes, mut points) = (Vec::new(), Vec::<AccessPoint>::new());
     let mut pieces = archive[usize::try_from(offset).unwrap()..].chunks(piece);
     let mut pending = &b""[..];
@@ -94,6 +95,7 @@ fn the_point_before_an_offset_is_near_and_not_behind_it() {
     let text = text(400_000);
     let (archive, member) = archive(&text, Some(1));
     let mut reader = MemberReader::new(&member);
+    reader.keep_points();
     let (mut pieces, mut inflated_bytes) = (
         archive[usize::try_from(member.offset).unwrap()..].chunks(50_000),
         0_u64,

@@ -48,7 +48,7 @@ impl Names {
             }
         }
         if record.has_nul {
-            return refuse(Rule::NulByte, "the header holds a NUL byte".to_owned());
+            return refuse(Rule::NulByte, "the header holds a NUL byte: a file in UTF-16 without a mark of byte order needs `csv.encoding` in its spec".to_owned());
         }
         if !scanner.is_utf8(record) {
             return refuse(

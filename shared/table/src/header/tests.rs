@@ -1,4 +1,4 @@
-use millrace_core::csv::CsvFormat;
+use millrace_core::csv::{CsvFormat, Quote};
 use millrace_core::field::Field;
 use millrace_core::row_error::{FileError, Rule};
 
@@ -45,6 +45,36 @@ fn columns_come_in_any_order_and_optional_ones_may_be_absent() {
     assert_eq!(read(b"id,\"day\"\r\n\r\n").unwrap(), done(&[0, 2], 10, 1));
     assert_eq!(read(b"\xEF\xBB\xBFid,day\n").unwrap(), done(&[0, 2], 10, 1));
     assert_eq!(read(b"\n\nid,day\n").unwrap(), done(&[0, 2], 9, 3));
+}
+
+#[test]
+fn single_quotes_are_told_from_the_header() {
+    let dialect = |bytes: &[u8]| match read(bytes).unwrap() {
+        HeaderRead::Done(header) => (header.dialect.delimiter, header.dialect.quote),
+        HeaderRead::NeedMore => panic!("{bytes:?}"),
+    };
+    assert_eq!(dialect(b"'id','day'\n"), (b',', b'\''));
+    assert_eq!(dialect(b"id;'name';day\n"), (b';', b'\''));
+    assert_eq!(
+        dialect(b"id,day\n'1','2023-01-08'\n"),
+        (b',', b'"'),
+        "the header has none"
+    );
+    assert_eq!(
+        rules(b"'id,\"day\"\n"),
+        [Rule::UnknownHeader, Rule::MissingHeader]
+    );
+    let declared = CsvFormat {
+        quote: Some(Quote::Double),
+        ..CsvFormat::PLAIN
+    };
+    let fields = fields();
+    let format = FileFormat {
+        fields: &fields,
+        csv: &declared,
+    };
+    let read = Header::read(b"'id','day'\n", Extent::Whole, format, &Limits::default());
+    assert_eq!(read.unwrap_err().code(), "unknown_header");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod ends;
 mod members;
 
 use millrace_core::definition::SpecKind;

@@ -62,6 +62,7 @@ fn plan(text: &PlannedText<'_>, bytes: &[u8], chunk_bytes: u64, piece: usize) ->
     for piece in bytes.chunks(piece) {
         chunks.extend(planner.push(piece));
     }
+    chunks.extend(planner.end_text());
     let (last, count) = planner.finish();
     chunks.extend(last);
     assert_eq!(count as usize, chunks.len());
@@ -234,6 +235,7 @@ proptest! {
             for piece in at(bytes, start.offset, bytes.len() as u64).chunks(5) {
                 found.extend(planner.push(piece));
             }
+            found.extend(planner.end_text());
             let (last, count) = planner.finish();
             found.extend(last);
             prop_assert_eq!(count as usize, all.len());
@@ -325,6 +327,7 @@ fn archive_plan_from(
                 return (found, Some(open));
             }
         }
+        found.extend(planner.end_text());
     }
     found.extend(planner.unwrap().finish().0);
     (found, None)
@@ -340,4 +343,18 @@ fn a_file_without_records_has_no_chunks() {
         lines_used: 1,
     };
     assert_eq!(plan(&planned(&header), b"\n\r\n\n", 1, 1), []);
+}
+
+#[test]
+fn a_chunk_that_the_last_record_begins_is_known_when_its_text_ends() {
+    let text = "a\n1\n2\n3";
+    let header = header_of(text.as_bytes());
+    let mut planner = Planner::new(4, &planned(&header), 0, &LIMITS);
+    assert_eq!(planner.push(&text.as_bytes()[2..]), []);
+    assert_eq!(planner.end_text().len(), 1);
+    let (chunk, member, start) = planner.open_chunk().unwrap();
+    assert_eq!(
+        (chunk, member, start.offset, start.record, start.line),
+        (1, 0, 6, 3, 4)
+    );
 }

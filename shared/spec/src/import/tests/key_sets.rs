@@ -105,6 +105,9 @@ fn programs_lengths_and_keys_are_chosen() {
         (Some(10), Some(10))
     );
     assert_eq!(event.fields[2].rules.max_length, None);
+    files.program = Some("SAK".to_owned());
+    assert_eq!(errors(&files), ["unknown_program /program"]);
+    files.program = Some("SAC".to_owned());
     files
         .keys
         .insert("dimension_master".to_owned(), vec!["school_id".to_owned()]);

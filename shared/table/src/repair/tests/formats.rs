@@ -10,7 +10,7 @@ fn formats_of_all_kinds_go_there_and_back() {
     let csv = CsvFormat {
         encoding: Encoding::Windows1252,
         delimiter: Some('|'),
-        quote: Quote::Single,
+        quote: Some(Quote::Single),
         short_rows: ShortRows::Fill,
         ..CsvFormat::default()
     };
@@ -81,7 +81,7 @@ proptest! {
     ) {
         let fields = fields();
         let csv = CsvFormat {
-            quote: [Quote::Double, Quote::Single, Quote::None][quote],
+            quote: Some([Quote::Double, Quote::Single, Quote::None][quote]),
             ..CsvFormat::default()
         };
         let format = FileFormat { fields: &fields, csv: &csv };

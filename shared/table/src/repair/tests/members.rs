@@ -323,7 +323,7 @@ fn the_member_is_to_be_said_where_there_are_several() {
 fn names_go_there_and_back_where_nothing_can_be_quoted() {
     let fields = fields();
     let csv = CsvFormat {
-        quote: Quote::None,
+        quote: Some(Quote::None),
         ..CsvFormat::default()
     };
     let format = FileFormat {
@@ -370,7 +370,7 @@ proptest! {
         ];
         let fields = fields();
         let csv = CsvFormat {
-            quote: [Quote::Double, Quote::Single, Quote::None][quote],
+            quote: Some([Quote::Double, Quote::Single, Quote::None][quote]),
             ..CsvFormat::default()
         };
         let format = FileFormat { fields: &fields, csv: &csv };

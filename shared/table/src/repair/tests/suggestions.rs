@@ -9,7 +9,7 @@ fn suggested(field: &Field, cell: &str) -> String {
     let name = field.name.as_str();
     let bytes = format!("{name}\tother\n{cell}\t1\n");
     let csv = CsvFormat {
-        quote: Quote::None,
+        quote: Some(Quote::None),
         ..CsvFormat::default()
     };
     let fields = [field.clone(), super::field("other", FieldType::Text, false)];
