@@ -1,5 +1,7 @@
 //! Transformer bodies: a plan over an event's rows.
 
+mod date;
+
 use millrace_core::Name;
 use millrace_core::condition::{Condition, Literal, Operator};
 use millrace_core::definition::{EventDefinition, SpecKind};
@@ -187,6 +189,7 @@ impl PlanReader {
             let mut part = |member: &str| self.operand(value.get(member)?, &at.member(member), problems);
             let (year, month, day) = (part("year"), part("month"), part("day"));
             let (year, month, day) = (year?, month?, day?);
+            date::check([&year, &month, &day], at, problems);
             return Some(Derivation::Date { year, month, day });
         }
         if rule == "cases" {
