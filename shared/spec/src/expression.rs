@@ -133,15 +133,6 @@ impl Rate {
             let message = "a rate is a whole number and a unit, as in rate(5 minutes)";
             return Err(inner.wrong("bad_rate", message));
         };
-        let is_number = !value.text.is_empty() && value.text.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number {
-            return Err(value.wrong("bad_rate_value", "is no whole number"));
-        }
-        let number = value.text.parse::<u32>().ok().filter(|number| *number > 0);
-        let Some(number) = number else {
-            let message = "a rate is a whole number from 1";
-            return Err(value.wrong("bad_rate_value", message));
-        };
         let units = [RateUnit::Minutes, RateUnit::Hours, RateUnit::Days];
         let found = units
             .into_iter()
@@ -150,13 +141,19 @@ impl Rate {
             let message = "the unit is minute, minutes, hour, hours, day or days";
             return Err(unit.wrong("bad_rate_unit", message));
         };
+        let greatest = MAX_RATE_MINUTES / found.minutes();
+        let is_number = value.text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = value.text.parse::<u32>().ok().filter(|_| is_number);
+        let Some(number) = number.filter(|number| (1..=greatest).contains(number)) else {
+            let message = format!(
+                "a rate in {} is a whole number from 1 to {greatest}",
+                found.word(2)
+            );
+            return Err(value.wrong("bad_rate_value", message));
+        };
         let right = found.word(number);
         if unit.text != right {
             return Err(unit.wrong("bad_rate_unit", format!("write rate({number} {right})")));
-        }
-        let minutes = number.checked_mul(found.minutes());
-        if minutes.is_none_or(|minutes| minutes > MAX_RATE_MINUTES) {
-            return Err(value.wrong("bad_rate_value", "a rate is at most 366 days"));
         }
         Ok(Self {
             value: number,

@@ -1,5 +1,7 @@
 //! The published JSON Schemas and the first check against them.
 
+mod union;
+
 use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -33,20 +35,26 @@ pub fn schema(kind: SpecKind) -> Value {
     serde_json::from_str(schema_text(kind)).unwrap_or(Value::Bool(false))
 }
 
-fn build(kind: SpecKind) -> Option<Validator> {
-    jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(&schema(kind))
-        .ok()
+/// A schema, and what checks bodies against it.
+struct Published {
+    schema: Value,
+    validator: Validator,
 }
 
-static DIMENSION: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dimension));
-static EVENT: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Event));
-static DATASET: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Dataset));
-static SOURCE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Source));
-static TRANSFORMER: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Transformer));
-static PIPELINE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Pipeline));
-static SCHEDULE: LazyLock<Option<Validator>> = LazyLock::new(|| build(SpecKind::Schedule));
+fn build(kind: SpecKind) -> Option<Published> {
+    let schema = schema(kind);
+    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+    let validator = options.build(&schema).ok()?;
+    Some(Published { schema, validator })
+}
+
+static DIMENSION: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Dimension));
+static EVENT: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Event));
+static DATASET: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Dataset));
+static SOURCE: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Source));
+static TRANSFORMER: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Transformer));
+static PIPELINE: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Pipeline));
+static SCHEDULE: LazyLock<Option<Published>> = LazyLock::new(|| build(SpecKind::Schedule));
 
 /// Notes every way in which a body breaks its kind's schema.
 pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
@@ -58,7 +66,7 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         );
         return;
     }
-    let validator = match kind {
+    let published = match kind {
         SpecKind::Dimension => &DIMENSION,
         SpecKind::Event => &EVENT,
         SpecKind::Dataset => &DATASET,
@@ -67,7 +75,7 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         SpecKind::Pipeline => &PIPELINE,
         SpecKind::Schedule => &SCHEDULE,
     };
-    let Some(validator) = validator.as_ref() else {
+    let Some(published) = published.as_ref() else {
         problems.add(
             &Pointer::default(),
             "invalid_spec",
@@ -75,8 +83,8 @@ pub(crate) fn check(kind: SpecKind, body: &Value, problems: &mut Problems) {
         );
         return;
     };
-    for error in validator.iter_errors(body) {
-        note(&error, problems);
+    for error in published.validator.iter_errors(body) {
+        note(&error, &published.schema, problems);
     }
 }
 
@@ -91,18 +99,21 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn note(error: &ValidationError<'_>, problems: &mut Problems) {
+fn note(error: &ValidationError<'_>, schema: &Value, problems: &mut Problems) {
     let at = Pointer::written(error.instance_path().as_str());
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
-                let message = format!("the member {} is not known here", quoted(name));
-                problems.add(&at.member(name), "unknown_member", message);
+                note_unknown(&at, name, problems);
             }
         }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             problems.add(&at, "missing_member", format!("the member {name:?} is missing"));
+        }
+        ValidationErrorKind::OneOfNotValid { context }
+        | ValidationErrorKind::OneOfMultipleValid { context } => {
+            union::note_branches(error, context, schema, problems);
         }
         ValidationErrorKind::PropertyNames { error } => {
             let name = error.instance().as_str().unwrap_or_default();
@@ -118,6 +129,11 @@ fn note(error: &ValidationError<'_>, problems: &mut Problems) {
         }
         kind => problems.add(&at, code(kind), words(kind)),
     }
+}
+
+fn note_unknown(at: &Pointer, name: &str, problems: &mut Problems) {
+    let message = format!("the member {} is not known here", quoted(name));
+    problems.add(&at.member(name), "unknown_member", message);
 }
 
 /// All other patterns in the schemas are those of names: those of [`millrace_core::Name`].
@@ -157,6 +173,7 @@ fn words(kind: &ValidationErrorKind) -> String {
         ValidationErrorKind::MinProperties { limit } => format!("has fewer than {limit} members"),
         ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
         ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
+        ValidationErrorKind::UniqueItems => "has the same item twice".to_owned(),
         other => format!("breaks the schema's rule {:?}", other.keyword()),
     }
 }

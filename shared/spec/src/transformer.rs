@@ -1,5 +1,7 @@
 //! Transformer bodies: a plan over an event's rows.
 
+mod date;
+
 use millrace_core::Name;
 use millrace_core::condition::{Condition, Literal, Operator};
 use millrace_core::definition::{EventDefinition, SpecKind};
@@ -150,13 +152,8 @@ impl PlanReader {
 
     fn derive(&mut self, derive: &Value, at: &Pointer, problems: &mut Problems) -> Option<()> {
         let rules = ["date", "sum", "difference", "product", "cases"];
-        let mut given = rules.iter().filter(|rule| derive.get(**rule).is_some());
-        let (Some(rule), None) = (given.next(), given.next()) else {
-            let message = "has to have exactly one of date, sum, difference, product and cases";
-            problems.add(at, "wrong_value", message);
-            return None;
-        };
-        let field_type = match (*rule, derive.get("type").and_then(Value::as_str)) {
+        let rule = rules.into_iter().find(|rule| derive.get(*rule).is_some())?;
+        let field_type = match (rule, derive.get("type").and_then(Value::as_str)) {
             ("date", None | Some("date")) => FieldType::Date,
             ("date", Some(_)) => {
                 problems.add(&at.member("type"), "wrong_type", "a date is a date");
@@ -165,11 +162,11 @@ impl PlanReader {
             ("cases", declared) => type_of(declared.unwrap_or("string")),
             (_, declared) => type_of(declared.unwrap_or("number")),
         };
-        if matches!(*rule, "sum" | "difference" | "product") && !field_type.is_numeric() {
+        if matches!(rule, "sum" | "difference" | "product") && !field_type.is_numeric() {
             problems.add(&at.member("type"), "wrong_type", "must be integer or number");
             return None;
         }
-        let derivation = self.derivation(rule, derive.get(*rule)?, field_type, &at.member(rule), problems)?;
+        let derivation = self.derivation(rule, derive.get(rule)?, field_type, &at.member(rule), problems)?;
         let name = self.new_column(derive.get("column")?, &at.member("column"), problems)?;
         self.columns.push((name.clone(), field_type));
         self.steps.push(Step::Derive {
@@ -191,11 +188,9 @@ impl PlanReader {
         if rule == "date" {
             let mut part = |member: &str| self.operand(value.get(member)?, &at.member(member), problems);
             let (year, month, day) = (part("year"), part("month"), part("day"));
-            return Some(Derivation::Date {
-                year: year?,
-                month: month?,
-                day: day?,
-            });
+            let (year, month, day) = (year?, month?, day?);
+            date::check([&year, &month, &day], at, problems);
+            return Some(Derivation::Date { year, month, day });
         }
         if rule == "cases" {
             return self.cases(value, field_type, at, problems);

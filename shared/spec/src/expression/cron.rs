@@ -41,7 +41,8 @@ impl fmt::Display for Cron {
     }
 }
 
-const ORDER: &str = "minutes, hours, day of month, month, day of week, year";
+/// What a cron has to have.
+const SIX: &str = "EventBridge takes six: minutes, hours, day of month, month, day of week, year";
 
 impl Cron {
     pub(super) fn parse(inner: Piece<'_>) -> Result<Self, Vec<ExpressionError>> {
@@ -196,7 +197,8 @@ fn of_week(piece: Piece<'_>) -> Result<Days, ExpressionError> {
     DAYS_OF_WEEK.values(piece).map(Days::OfWeek)
 }
 
-/// The fields as they should stand: one of the two days is a question mark.
+/// The fields as they should stand, one of the two days a question mark, behind what they are written for; nothing where
+/// they would be wrong even so.
 fn suggestion(fields: &[&str]) -> String {
     let mut fields: Vec<&str> = fields.to_vec();
     if fields.len() == 5 {
@@ -208,27 +210,35 @@ fn suggestion(fields: &[&str]) -> String {
             *field = "?";
         }
     }
-    format!("cron({})", fields.join(" "))
+    let text = fields.join(" ");
+    match Cron::parse(Piece { text: &text, at: 0 }) {
+        Ok(_) => format!("; write cron({text})"),
+        Err(_) => String::new(),
+    }
 }
 
 fn wrong_number_of_fields(inner: Piece<'_>, words: &[Piece<'_>]) -> ExpressionError {
     let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
     match texts.len() {
         7 => {
-            let written = suggestion(&texts[1..]);
             let message = format!(
-                "seven fields, with seconds in front, as Quartz has them: there are no seconds here; write {written}"
+                "seven fields are a cron of Quartz, with seconds in front and a year behind; {SIX}{}",
+                suggestion(&texts[1..])
             );
             words[0].wrong("quartz_seconds", message)
         }
         5 => {
-            let written = suggestion(&texts);
-            let message = format!("five fields, without a year: write {written}");
+            // Other crons count the days of the week otherwise: the same number may be another day here.
+            let written = match texts[4].bytes().any(|byte| byte.is_ascii_digit()) {
+                true => "; days of the week count from 1, Sunday".to_owned(),
+                false => suggestion(&texts),
+            };
+            let message = format!("five fields, without a year; {SIX}{written}");
             inner.wrong("wrong_fields", message)
         }
         number => {
-            let message = format!("{number} fields; a cron has six: {ORDER}");
-            inner.wrong("wrong_fields", message)
+            let plural = if number == 1 { "" } else { "s" };
+            inner.wrong("wrong_fields", format!("{number} field{plural}; {SIX}"))
         }
     }
 }
@@ -242,10 +252,10 @@ fn seconds_in_front(inner: Piece<'_>, words: &[Piece<'_>]) -> Option<ExpressionE
     if is_year || !is_weekday {
         return None;
     }
-    let written = suggestion(&texts[1..]);
     let message = format!(
-        "{:?} is no year: with seconds in front, as Quartz has them, there would be one field too many; write {written}",
-        last.text
+        "{:?} is no year: this is a cron of Quartz, with seconds in front and without a year; {SIX}{}",
+        last.text,
+        suggestion(&texts[1..])
     );
     Some(inner.wrong("quartz_seconds", message))
 }

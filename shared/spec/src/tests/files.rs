@@ -57,6 +57,12 @@ fn the_files_format_is_read_from_the_body() {
         let refused = found(check_event(&with(attendance_event(), "/csv", csv.clone())));
         assert!(refused.iter().any(|(_, at)| at == pointer), "{csv}: {refused:?}");
     }
+    let twice = with(attendance_event(), "/csv", json!({"null_values": ["NA", "NA"]}));
+    let refused = check_event(&twice).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        r#"invalid_spec at "/csv/null_values": has the same item twice"#
+    );
 }
 
 #[test]

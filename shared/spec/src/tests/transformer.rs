@@ -3,7 +3,7 @@ use millrace_core::step::{Step, TransformerDefinition};
 use serde_json::{Value, json};
 
 use super::{attendance_dataset, attendance_event, catalogue, found, with};
-use crate::{Catalogue, SpecErrors, check_dataset, check_event, check_transformer, references};
+use crate::{Catalogue, SpecError, SpecErrors, check_dataset, check_event, check_transformer, references};
 
 fn body() -> Value {
     json!({"ingestion_type": "transformer", "transformer_name": "by_sex", "event_name": "event_students_attendance",
@@ -110,4 +110,54 @@ fn each_error_of_a_plan_has_its_pointer() {
         assert!(errors.contains(&(code, at)), "{pointer}: {errors:?}");
     }
     assert_eq!(found(check_transformer(&body(), None))[0].0, "unknown_event");
+}
+
+/// Pointer, code and message of each error of the plan with a step behind the others.
+fn told(step: Value) -> Vec<[String; 3]> {
+    let errors = checked(&with(body(), "/steps/5", step))
+        .unwrap_err()
+        .into_errors();
+    let told = |error: SpecError| [error.pointer, error.code, error.message];
+    errors.into_iter().map(told).collect()
+}
+
+#[test]
+fn what_breaks_a_step_is_told_in_its_place() {
+    let cases: Vec<(Value, Vec<[String; 3]>)> =
+        serde_json::from_str(include_str!("../../testdata/transformer_steps.json")).unwrap();
+    for (step, errors) in cases {
+        assert_eq!(told(step.clone()), errors, "{step}");
+    }
+}
+
+#[test]
+fn a_day_that_is_in_no_calendar_is_refused() {
+    let date = |[year, month, day]: [&str; 3]| {
+        let part = |text: &str| match text {
+            "kind" => json!({"column": "kind"}),
+            text => json!({"value": text}),
+        };
+        json!({"derive": {"column": "day", "date": {"year": part(year), "month": part(month), "day": part(day)}}})
+    };
+    for parts in [
+        ["2024", "2", "29"],
+        ["kind", "2", "29"],
+        ["2023", "kind", "31"],
+        ["2023", "2", "kind"],
+        ["kind", "kind", "kind"],
+        ["1", "01", "1.0"],
+        ["9999", "12", "31"],
+    ] {
+        let good = with(body(), "/steps/5", date(parts));
+        assert!(checked(&good).is_ok(), "{parts:?}");
+    }
+    let cases: Vec<([String; 3], String, String, String)> =
+        serde_json::from_str(include_str!("../../testdata/transformer_dates.json")).unwrap();
+    for (parts, at, code, message) in cases {
+        let parts = parts.each_ref().map(String::as_str);
+        let at = format!("/steps/5/derive/date{at}");
+        assert_eq!(told(date(parts)), [[at, code, message]], "{parts:?}");
+    }
+    let both = told(date(["0", "13", "kind"]));
+    assert_eq!(both.len(), 2, "each part is told: {both:?}");
 }
