@@ -21,8 +21,8 @@ use self::read::ObjectRead;
 use crate::Connection;
 use crate::failure::map;
 
-/// Bytes that are collected before they are sent; S3 takes parts of 5 MiB and more.
-const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that are collected before they are sent: S3 takes no smaller parts but for the last one.
+const PART_BYTES: usize = 5 * 1024 * 1024;
 
 /// A bucket.
 pub struct Bucket {

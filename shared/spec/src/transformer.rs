@@ -13,6 +13,9 @@ use crate::pointer::Pointer;
 use crate::problem::{Problems, SpecErrors, quoted};
 use crate::schema;
 
+/// The most rows that a plan may make of one: as many as a row can have columns.
+const MAX_ROWS_OF_ONE: usize = 2_000;
+
 /// The event whose rows a transformer's body names; none when the body breaks its schema.
 #[must_use]
 pub fn transformed_event(body: &Value) -> Option<&str> {
@@ -64,6 +67,7 @@ fn compile(
             .collect(),
         names: fields_of(event),
         steps: Vec::new(),
+        rows: 1,
     };
     let steps = body.get("steps")?.as_array()?;
     for (index, step) in steps.iter().enumerate() {
@@ -94,6 +98,8 @@ struct PlanReader {
     /// The names of those that were ever there: none is used twice.
     names: Vec<Name>,
     steps: Vec<Step>,
+    /// How many rows one becomes, at most.
+    rows: usize,
 }
 
 impl PlanReader {
@@ -258,6 +264,11 @@ impl PlanReader {
 
     fn unpivot(&mut self, unpivot: &Value, at: &Pointer, problems: &mut Problems) -> Option<()> {
         let listed: &Map<String, Value> = unpivot.get("columns")?.as_object()?;
+        self.rows = self.rows.saturating_mul(listed.len());
+        if self.rows > MAX_ROWS_OF_ONE {
+            let message = format!("makes up to {} rows of one; at most {MAX_ROWS_OF_ONE}", self.rows);
+            problems.add(&at.member("columns"), "out_of_limits", message);
+        }
         let label_type = type_of(
             unpivot
                 .get("label_type")

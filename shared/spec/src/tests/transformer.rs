@@ -161,3 +161,48 @@ fn a_day_that_is_in_no_calendar_is_refused() {
     let both = told(date(["0", "13", "kind"]));
     assert_eq!(both.len(), 2, "each part is told: {both:?}");
 }
+
+#[test]
+fn a_row_does_not_become_rows_without_end() {
+    let wide = |letter: char| (0..45).map(move |number| format!("{letter}{number}"));
+    let properties = wide('a')
+        .chain(wide('b'))
+        .map(|name| (name, json!({"type": "integer"})));
+    let properties: serde_json::Map<_, _> = properties.collect();
+    let event = with(
+        attendance_event(),
+        "/input/properties/event/items/required",
+        json!([]),
+    );
+    let event = with(
+        event,
+        "/input/properties/event/items/properties",
+        json!(properties),
+    );
+    let event = check_event(&event).unwrap();
+    let unpivot = |letter: char, count: usize| {
+        let columns: serde_json::Map<_, _> =
+            wide(letter).take(count).map(|name| (name, json!("x"))).collect();
+        json!({"unpivot": {"columns": columns, "label": format!("{letter}_label"), "value": format!("{letter}_value")}})
+    };
+    let plan = |second: usize| {
+        let body = json!({"ingestion_type": "transformer", "transformer_name": "tall",
+            "event_name": "event_students_attendance",
+            "steps": [unpivot('a', 45), unpivot('b', second)]});
+        check_transformer(&body, Some(&event))
+    };
+    assert!(plan(44).is_ok());
+    let errors = plan(45).unwrap_err().into_errors();
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| (&*error.code, &*error.pointer, &*error.message))
+        .collect();
+    assert_eq!(
+        told,
+        [(
+            "out_of_limits",
+            "/steps/1/unpivot/columns",
+            "makes up to 2025 rows of one; at most 2000"
+        )]
+    );
+}

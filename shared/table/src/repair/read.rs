@@ -70,8 +70,8 @@ pub enum Mended {
 }
 
 impl RepairFile {
-    /// Reads a (decoded) repaired file of rows of which the first are laid out so. Its delimiter and the order of its
-    /// columns may have changed, as spreadsheet programs do.
+    /// Reads a (decoded) repaired file of rows of which the first are laid out so. Its delimiter, also one that the spec
+    /// declares, and the order of its columns may have changed, as spreadsheet programs do.
     ///
     /// # Errors
     /// [`FileError`] where its header is not that of a repair file.
@@ -83,7 +83,13 @@ impl RepairFile {
     ) -> Result<Self, FileError> {
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let head = |dialect| Head::read(text, dialect, csv, (&layout, rows_of));
-        let mut heads = dialects(csv).into_iter().map(head);
+        let any_delimiter = CsvFormat {
+            delimiter: None,
+            ..csv.clone()
+        };
+        let own = dialects(csv).into_iter().filter(|dialect| *dialect != layout.dialect);
+        let others = dialects(&any_delimiter).into_iter().filter(|_| csv.delimiter.is_some());
+        let mut heads = std::iter::once(layout.dialect).chain(own).chain(others).map(head);
         let first = heads.next().ok_or_else(empty)?;
         // Of several delimiters the first with which the header is one of a repair file; else the first one's words.
         let (head, mut scanner) = match first {

@@ -106,7 +106,7 @@ fn programs_lengths_and_keys_are_chosen() {
     );
     assert_eq!(event.fields[2].rules.max_length, None);
     files.program = Some("SAK".to_owned());
-    assert_eq!(errors(&files), ["unknown_program /program"]);
+    assert_eq!(errors(&files), ["unknown_program #/program"]);
     files.program = Some("SAC".to_owned());
     files
         .keys

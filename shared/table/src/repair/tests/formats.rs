@@ -45,6 +45,13 @@ fn formats_of_all_kinds_go_there_and_back() {
     let (kept, _) = repaired(format, &file, mended.as_bytes()).unwrap();
     let kept: Vec<String> = kept.into_values().collect();
     assert_eq!(kept, ["2023-01-08|1000|-|4|-", "2023-01-08|1000|-|1|a|b"]);
+    // A program may save it with another delimiter than the spec declares.
+    for delimiter in [";", ",", "\t"] {
+        let saved = mended.replace("'a|b'", "ab").replace('|', delimiter);
+        let (kept, _) = repaired(format, &file, saved.as_bytes()).unwrap();
+        let kept: Vec<String> = kept.into_values().collect();
+        assert_eq!(kept, ["2023-01-08|1000|-|4|-", "2023-01-08|1000|-|1|ab"]);
+    }
 }
 
 #[test]
