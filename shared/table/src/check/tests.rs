@@ -1,5 +1,6 @@
 mod formats;
 mod quotes;
+mod stray;
 mod zones;
 
 use std::path::Path;
