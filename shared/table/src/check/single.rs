@@ -15,27 +15,27 @@ impl FileCheck {
         self.scanner.feed(row);
         self.counts.rows += 1;
         self.next_record = number + 1;
-        let whole = Record {
-            start: 0,
-            end: row.len(),
-            offset: 0,
-            line,
-            shape: Shape::BadQuoting,
-            has_nul: false,
-            has_doubled_quotes: false,
-            has_line_ends: false,
-        };
         let first = self.scanner.next_record(Extent::Whole);
-        // A row that falls into several lines is none; its cells are badly quoted then.
-        let record = first.filter(|record| {
+        let is_alone = |record: &Record| {
             record.start == 0 && (record.end == row.len() || record.shape == Shape::TooLong)
-        });
-        let record = record.unwrap_or(whole);
-        let at = self.block.rows();
-        if record.shape == Shape::Cells && self.rows.is_kept(at, &mut self.scanner, &record) {
-            return self.keep(number, line, row.len());
+        };
+        match first {
+            Some(record) if is_alone(&record) => {
+                let at = self.block.rows();
+                if record.shape == Shape::Cells && self.rows.is_kept(at, &mut self.scanner, &record) {
+                    return self.keep(number, line, row.len());
+                }
+                self.rows.report.write(&mut self.scanner, &record, number)?;
+            }
+            Some(record) if record.shape == Shape::Cells => {
+                self.rows.report.several_lines(row);
+                self.rows.report.write_raw(row, number, line, false)?;
+            }
+            _ => {
+                self.rows.report.bad_quoting(row);
+                self.rows.report.write_raw(row, number, line, false)?;
+            }
         }
-        self.rows.report.write(&mut self.scanner, &record, number)?;
         self.counts.rejected += 1;
         // What may be left of it is no row of its own.
         self.scanner = Scanner::new(self.scanner.dialect(), self.rows.report.limits.record_bytes, line);
