@@ -83,7 +83,7 @@ pub struct Record {
     pub has_nul: bool,
     /// Whether a quoted cell holds doubled quotes.
     pub has_doubled_quotes: bool,
-    /// Whether a quoted cell holds line ends.
+    /// Whether a quoted cell holds line ends; such a record has the shape [`Shape::Cells`].
     pub has_line_ends: bool,
 }
 

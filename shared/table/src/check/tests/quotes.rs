@@ -215,6 +215,19 @@ fn a_thousand_quotes_in_one_file_leave_the_other_rows() {
 }
 
 #[test]
+fn notes_whose_lines_look_like_rows_are_no_false_alarm() {
+    let two = "\"x,1.5\n7,2023-01-08,plain,2.5\n8,2023-01-09,y\"";
+    let hundred = format!(
+        "\"x,1.5\n{}8,2023-01-09,y\"",
+        "7,2023-01-08,plain,2.5\n".repeat(100)
+    );
+    let quoted = "\"x,1.5\r\n7,2023-01-08,\"\"a\"\",2.5\r\n\"";
+    let mut chance = Chance(17);
+    let file = File::any(5_000, &["plain", two, &hundred, quoted], &mut chance);
+    clean(&file);
+}
+
+#[test]
 fn a_missing_quote_costs_its_record_and_no_other() {
     let mut chance = Chance(9);
     let file = File::any(60, MANY, &mut chance);
