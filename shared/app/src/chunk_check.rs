@@ -211,6 +211,6 @@ impl Output<'_> {
 }
 
 /// Bad data is never an error of the check: this is a defect, or a spec that should not have been taken.
-fn defect(error: impl std::error::Error) -> Failure {
+pub(crate) fn defect(error: impl std::error::Error) -> Failure {
     Failure::invalid("ingest.check", error.to_string())
 }

@@ -2,29 +2,40 @@
 //!
 //! Invariant: `rows = kept + rejected`, and every record is in exactly one of the two outputs. A record is rejected
 //! whole: when one cell is bad, the cells before it are taken back.
+//!
+//! **Two stray quotes, one at a cell's start and one at a cell's end some lines on, make one cell of all that lies between
+//! them.** Where the record with that cell keeps every rule, it is a row: the valid reading always wins, whatever its
+//! lines look like. Where it breaks one, its lines are looked at, each split at the delimiters as if no quote meant
+//! anything. It is taken for lines between stray quotes
+//!
+//! - if it has the header's number of cells as it stands, where each line has a right number too, all of them the same;
+//! - if it has another number, where the first line has a right number, and the last one and more than half of all have the
+//!   same.
+//!
+//! Then its first line is the rejected record, of bad quoting, and reading goes on with the second. Otherwise it stays
+//! one rejected record. Blank lines do not count; nor does the number of cells where the one column is a text, in which a
+//! line end is at home.
 
 mod column;
 pub mod json;
 mod one_of;
 mod probe;
 mod report;
+mod row;
 mod single;
 mod words;
 
 use millrace_core::Name;
-use millrace_core::csv::ShortRows;
 use millrace_core::field::{Field, FieldType};
 use millrace_core::row_error::{FileError, RowCounts, Rule};
 
 use crate::block::{Block, ColumnData, PartSchema};
-use crate::cell;
 use crate::header::{FileFormat, Header, Start};
 use crate::limits::Limits;
 use crate::part::{PartError, PartSpec, PartWriter};
-use crate::scan::{Extent, Record, Scanner, Shape};
-use column::CheckedColumn;
+use crate::scan::{Extent, Scanner, Shape};
 pub(crate) use probe::Probe;
-use report::Report;
+pub(crate) use row::RowCheck;
 
 /// Rows of a block that is written.
 const BLOCK_ROWS: usize = 16 << 10;
@@ -112,48 +123,24 @@ impl CheckSummary {
 #[derive(Debug)]
 pub struct FileCheck {
     scanner: Scanner,
-    quote: u8,
-    /// The file's columns; none where one is read over.
-    columns: Vec<Option<CheckedColumn>>,
-    /// Texts that mean an empty cell.
-    null_values: Vec<Box<[u8]>>,
-    fills_short_rows: bool,
-    /// Cells behind the columns that may hold anything.
-    free_cells: usize,
+    rows: RowCheck,
     /// Fields that the file has no column for.
     absent: Vec<(usize, FieldType)>,
     block: Block,
     block_bytes: usize,
     block_rows: usize,
     part: PartWriter,
-    report: Report,
     next_record: u64,
     counts: RowCounts,
     bytes: u64,
-    scratch: Vec<u8>,
 }
 
-/// The columns of a file, and the fields that it has none for.
-struct Columns {
-    of_file: Vec<Option<CheckedColumn>>,
-    absent: Vec<(usize, FieldType)>,
-}
-
-impl Columns {
-    fn of(fields: &[Field], header: &Header) -> Result<Self, CheckError> {
-        let column = |index: &Option<usize>| {
-            let Some(index) = *index else { return Ok(None) };
-            let field = fields.get(index).ok_or(CheckError::ForeignHeader)?;
-            CheckedColumn::new(index, field).map(Some)
-        };
-        let of_file = header.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
-        let types = fields.iter().map(|field| field.field_type).enumerate();
-        let absent = types.filter(|(index, _)| !header.columns.contains(&Some(*index)));
-        Ok(Self {
-            of_file,
-            absent: absent.collect(),
-        })
-    }
+/// The fields that a file has no column for.
+fn absent(fields: &[Field], header: &Header) -> Vec<(usize, FieldType)> {
+    let types = fields.iter().map(|field| field.field_type).enumerate();
+    types
+        .filter(|(index, _)| !header.columns.contains(&Some(*index)))
+        .collect()
 }
 
 impl FileCheck {
@@ -181,26 +168,18 @@ impl FileCheck {
         limits: Limits,
         spec: Option<PartSpec>,
     ) -> Result<Self, CheckError> {
-        let FileFormat { fields, csv } = format;
-        let columns = Columns::of(fields, header)?;
-        let null_values = csv.null_values.iter().map(|text| text.as_bytes().into());
+        let fields = format.fields;
         Ok(Self {
             scanner: Scanner::new(header.dialect, limits.record_bytes, start.line),
-            quote: header.dialect.quote,
-            null_values: null_values.collect(),
-            free_cells: header.free_cells,
-            fills_short_rows: csv.short_rows == ShortRows::Fill,
-            absent: columns.absent,
+            rows: RowCheck::new(format, header, limits)?,
+            absent: absent(fields, header),
             block: Block::default(),
             block_bytes: 0,
             block_rows: (BLOCK_SLOTS / fields.len().max(1)).clamp(1, BLOCK_ROWS),
             part: PartWriter::new(&PartSchema::of(fields), spec)?,
-            report: Report::new(fields, header, limits),
             next_record: start.record,
             counts: RowCounts::default(),
             bytes: 0,
-            scratch: Vec::new(),
-            columns: columns.of_file,
         })
     }
 
@@ -219,11 +198,9 @@ impl FileCheck {
         self.check_records(Extent::Whole)?;
         self.write_block()?;
         self.part.begin_member(name)?;
-        let columns = Columns::of(format.fields, header)?;
-        self.scanner = Scanner::new(header.dialect, self.report.limits.record_bytes, first_line);
-        (self.quote, self.free_cells) = (header.dialect.quote, header.free_cells);
-        (self.columns, self.absent) = (columns.of_file, columns.absent);
-        self.report.begin_member(format.fields, header, name);
+        self.rows.begin_member(format, header, name)?;
+        self.scanner = Scanner::new(header.dialect, self.rows.report.limits.record_bytes, first_line);
+        self.absent = absent(format.fields, header);
         Ok(())
     }
 
@@ -272,7 +249,7 @@ impl FileCheck {
     /// Hands out the row errors that are ready: whole lines of JSON, see [`crate::rejected`].
     #[must_use]
     pub fn take_row_error_bytes(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.report.output)
+        std::mem::take(&mut self.rows.report.output)
     }
 
     fn check_records(&mut self, extent: Extent) -> Result<(), CheckError> {
@@ -280,10 +257,12 @@ impl FileCheck {
             self.counts.rows += 1;
             let number = self.next_record;
             self.next_record += 1;
-            if record.shape == Shape::Cells && self.is_kept(&record) {
+            let row = self.block.rows();
+            if record.shape == Shape::Cells && self.rows.is_kept(row, &mut self.scanner, &record) {
                 self.keep(number, record.line, record.end - record.start)?;
             } else {
-                self.report.write(&mut self.scanner, &record, number)?;
+                let record = self.rows.rejected(&mut self.scanner, record);
+                self.rows.report.write(&mut self.scanner, &record, number)?;
                 self.counts.rejected += 1;
             }
         }
@@ -301,77 +280,14 @@ impl FileCheck {
         Ok(())
     }
 
-    /// Whether the record has a cell for each column: missing ones may be filled, and empty ones behind the last column
-    /// are nobody's.
-    fn has_right_cells(&self, record: &Record) -> bool {
-        let (cells, columns) = (self.scanner.cells(), self.columns.len());
-        match cells.len() {
-            count if count < columns => self.fills_short_rows,
-            count if count > columns => {
-                let mut cells = cell::each(self.scanner.data(), record, cells);
-                cells.all(|(index, cell)| index < columns + self.free_cells || cell.is_empty())
-            }
-            _ => true,
-        }
-    }
-
-    /// Adds the record's cells to the columns, or notes its broken rules and adds nothing.
-    fn is_kept(&mut self, record: &Record) -> bool {
-        let row = self.block.rows();
-        self.report.errors.clear();
-        let count = self.scanner.cells().len();
-        if count != self.columns.len() && !self.has_right_cells(record) {
-            self.report.wrong_cell_count(count);
-            return false;
-        }
-        let is_suspect = record.has_nul
-            || record.end - record.start > self.report.limits.cell_bytes
-            || !self.scanner.is_utf8(record);
-        let cells = cell::each(self.scanner.data(), record, self.scanner.cells());
-        let has_null_values = !self.null_values.is_empty();
-        for ((index, cell), column) in cells.zip(&mut self.columns) {
-            if is_suspect && let Some(rule) = self.report.broken_bytes(cell) {
-                self.report.cell(index, rule, cell);
-                continue;
-            }
-            let Some(column) = column else { continue };
-            let mut text = cell::text(cell, self.quote, record, &mut self.scratch);
-            if has_null_values && self.null_values.iter().any(|null| **null == *text) {
-                text = b"";
-            }
-            if let Err(rule) = column.push(row, text) {
-                self.report.cell(index, rule, text);
-            }
-        }
-        for (index, column) in self.columns.iter_mut().enumerate().skip(count) {
-            if let Some(column) = column
-                && let Err(rule) = column.push(row, b"")
-            {
-                self.report.cell(index, rule, b"");
-            }
-        }
-        if self.report.errors.is_empty() {
-            return true;
-        }
-        self.take_back(row);
-        false
-    }
-
-    /// Takes back the cells of a row that is not kept.
-    fn take_back(&mut self, row: usize) {
-        for column in self.columns.iter_mut().flatten() {
-            column.builder.truncate(row);
-        }
-    }
-
     fn write_block(&mut self) -> Result<(), CheckError> {
         let rows = self.block.rows();
         if rows == 0 {
             return Ok(());
         }
-        let fields = self.columns.iter().flatten().count() + self.absent.len();
+        let fields = self.rows.columns.iter().flatten().count() + self.absent.len();
         let mut columns: Vec<_> = std::iter::repeat_with(|| None).take(fields).collect();
-        for column in self.columns.iter_mut().flatten() {
+        for column in self.rows.columns.iter_mut().flatten() {
             columns[column.field] = Some(column.builder.take(rows));
         }
         for &(field, field_type) in &self.absent {
@@ -380,7 +296,7 @@ impl FileCheck {
         self.block.columns = columns.into_iter().flatten().collect();
         self.part.push_block(&self.block)?;
         let mut columns: Vec<_> = self.block.columns.drain(..).map(Some).collect();
-        for column in self.columns.iter_mut().flatten() {
+        for column in self.rows.columns.iter_mut().flatten() {
             if let Some(data) = columns[column.field].take() {
                 column.builder.reuse(data);
             }

@@ -161,6 +161,9 @@ impl Header {
             let Some(reading) = Reading::begin(text, extent, dialect, limits)? else {
                 return Ok(HeaderRead::NeedMore);
             };
+            if dialect.quote == SINGLE_QUOTE && !reading.has_single_quotes(text, format.csv) {
+                continue;
+            }
             let fits = reading.count_fitting(format.fields);
             if best.as_ref().is_none_or(|(most, _)| fits > *most) {
                 best = Some((fits, reading));
@@ -192,6 +195,8 @@ impl Header {
         }
     }
 }
+
+const SINGLE_QUOTE: u8 = b'\'';
 
 /// The dialects that a file may have, in the order of preference.
 pub(crate) fn dialects(csv: &CsvFormat) -> Vec<Dialect> {
@@ -255,6 +260,12 @@ impl Reading {
             bytes_used: scanner.offset(),
             lines_used: scanner.line() - u64::from(has_line_end),
         }))
+    }
+
+    /// Whether single quotes are declared, or stand in the header.
+    fn has_single_quotes(&self, text: &[u8], csv: &CsvFormat) -> bool {
+        let used = usize::try_from(self.bytes_used).unwrap_or(usize::MAX);
+        csv.quote.is_some() || text[..used.min(text.len())].contains(&SINGLE_QUOTE)
     }
 
     fn count_fitting(&self, fields: &[Field]) -> usize {

@@ -1,10 +1,12 @@
-//! The plan: cuts a large object into chunks at record boundaries, by the same scanner that checks them.
+//! The plan: cuts a large object into chunks at record boundaries, by the same scanner and the same word on stray quotes as
+//! the check of them.
 
 use millrace_core::csv::Encoding;
 use millrace_core::message::ChunkRange;
 
+use crate::check::{CheckError, RowCheck};
 use crate::decode::encoded_bytes;
-use crate::header::{Header, Start};
+use crate::header::{FileFormat, Header, Start};
 use crate::limits::Limits;
 use crate::scan::{Extent, Record, Scanner};
 
@@ -17,6 +19,8 @@ use crate::scan::{Extent, Record, Scanner};
 #[derive(Debug)]
 pub struct Planner {
     scanner: Scanner,
+    /// Tells records that a check takes line by line.
+    rows: RowCheck,
     chunk_bytes: u64,
     member: Member,
     next_record: u64,
@@ -49,6 +53,8 @@ struct Open {
 /// A text that a plan reads: where it begins, and how it is written.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedText<'a> {
+    /// What its spec says.
+    pub format: FileFormat<'a>,
     /// Its header.
     pub header: &'a Header,
     /// Its encoding.
@@ -61,11 +67,19 @@ pub struct PlannedText<'a> {
 
 impl Planner {
     /// A plan for what lies behind a header, or behind the chunks that were found before.
-    #[must_use]
-    pub fn new(chunk_bytes: u64, text: &PlannedText<'_>, chunks: u32, limits: &Limits) -> Self {
+    ///
+    /// # Errors
+    /// As [`crate::FileCheck::new`].
+    pub fn new(
+        chunk_bytes: u64,
+        text: &PlannedText<'_>,
+        chunks: u32,
+        limits: &Limits,
+    ) -> Result<Self, CheckError> {
         let start = text.start;
-        Self {
+        Ok(Self {
             scanner: Scanner::new(text.header.dialect, limits.record_bytes, start.line),
+            rows: RowCheck::new(text.format, text.header, *limits)?,
             chunk_bytes,
             member: Member::of(text),
             next_record: start.record,
@@ -73,7 +87,7 @@ impl Planner {
             pushed_before_record: 0,
             chunks,
             open: None,
-        }
+        })
     }
 
     /// Ends a text whose bytes were all taken; hands out the chunk that is complete.
@@ -86,14 +100,21 @@ impl Planner {
 
     /// Goes on with the next member of an archive behind the end of the last, whose records are numbered on; hands out the
     /// chunk that is complete.
-    #[must_use]
-    pub fn begin_member(&mut self, text: &PlannedText<'_>, limits: &Limits) -> Option<ChunkRange> {
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn begin_member(
+        &mut self,
+        text: &PlannedText<'_>,
+        limits: &Limits,
+    ) -> Result<Option<ChunkRange>, CheckError> {
         let is_full = |open: &Open| self.pushed - open.pushed >= self.chunk_bytes;
         let full = self.open.take_if(|open| is_full(open));
         let ready = full.map(|open| self.chunk(open, self.member.end));
         self.scanner = Scanner::new(text.header.dialect, limits.record_bytes, text.start.line);
+        self.rows = RowCheck::new(text.format, text.header, *limits)?;
         self.member = Member::of(text);
-        ready
+        Ok(ready)
     }
 
     /// Takes the next bytes, decoded, and hands out the chunks that are complete.
@@ -134,6 +155,7 @@ impl Planner {
 
     fn scan(&mut self, extent: Extent, ready: &mut Vec<ChunkRange>) {
         while let Some(record) = self.scanner.next_record(extent) {
+            let record = self.rows.planned(&mut self.scanner, record);
             let here = self.next_record;
             self.next_record += 1;
             self.pushed_before_record = self.pushed;

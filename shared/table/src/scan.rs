@@ -9,8 +9,9 @@
 //! - **Where quoting is bad, one physical line is one rejected record**, and reading goes on with the next line. Bad
 //!   is: a quote in the middle of an unquoted cell; anything but a delimiter or line end behind a closing quote; a
 //!   quote that does not close before the end of the file or of the record limit. So a stray or missing quote costs
-//!   the line it stands on. Where the text could be read both ways the valid reading wins: a quoted cell with line
-//!   ends in it is one cell as long as it closes properly.
+//!   the line it stands on. Here a quoted cell with line ends in it is one cell as long as it closes properly; the
+//!   check, which knows the columns, takes such a record back where it is lines between two stray quotes
+//!   ([`Scanner::take_first_line`]; the rule stands with [`crate::check`]).
 //! - A physical line above the record limit is one rejected record; its rest is skipped without being kept.
 //!
 //! The decision on a line never depends on what lies beyond the next record boundary, so that a chunk that ends at
@@ -82,6 +83,8 @@ pub struct Record {
     pub has_nul: bool,
     /// Whether a quoted cell holds doubled quotes.
     pub has_doubled_quotes: bool,
+    /// Whether a quoted cell holds line ends; such a record has the shape [`Shape::Cells`].
+    pub has_line_ends: bool,
 }
 
 /// A streaming reader of records; it keeps one record and the piece at hand.
@@ -184,6 +187,7 @@ impl Scanner {
         let mut walk = Walk::new(self.dialect, &self.data, &self.marks, self.at, extent);
         let outcome = walk.run(self.mark, &mut self.cells);
         let (has_nul, has_doubled_quotes) = (walk.has_nul, walk.has_doubled_quotes);
+        let has_line_ends = walk.inner_line_ends > 0;
         let record = |start: usize, end: usize, shape: Shape| Record {
             start,
             end,
@@ -192,6 +196,7 @@ impl Scanner {
             shape,
             has_nul,
             has_doubled_quotes,
+            has_line_ends,
         };
         match outcome {
             Outcome::Complete {
@@ -224,6 +229,16 @@ impl Scanner {
             };
         }
         record.end <= self.utf8_until
+    }
+
+    /// Takes back the record that was handed out last, and makes a badly quoted one of its first line; reading goes on
+    /// with the second. Call it before more bytes are fed.
+    pub fn take_first_line(&mut self, record: &Record) -> Record {
+        self.at = record.start;
+        self.mark = self.marks.partition_point(|mark| (*mark as usize) < record.start);
+        self.line = record.line;
+        // The line ends within the record, so that nothing need follow the bytes at hand.
+        self.reject_line(Extent::Whole).unwrap_or(*record)
     }
 
     fn compact(&mut self) {
@@ -296,6 +311,7 @@ impl Scanner {
             shape: Shape::BadQuoting,
             has_nul: false,
             has_doubled_quotes: false,
+            has_line_ends: false,
         };
         if end > limit {
             record.end = limit;

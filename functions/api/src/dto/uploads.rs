@@ -239,7 +239,7 @@ fn check(texts: &Texts<'_>) -> Result<UploadOrder, Problem> {
     if matches!(file_id, Some(Err(_))) {
         broken.push(("file_id", "wrong_value", "has to be a UUID".to_owned()));
     }
-    if file_id.is_some() && mode != Some(Mode::Replace) {
+    if file_id.is_some() && matches!(mode, Some(Mode::New | Mode::Append)) {
         broken.push((
             "file_id",
             "wrong_value",

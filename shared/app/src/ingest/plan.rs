@@ -16,6 +16,7 @@ use super::object::{Object, Stopped};
 use super::texts::{Place, Text, Texts};
 use super::{IngestPorts, check_declared};
 use crate::Disposition;
+use crate::chunk_check::defect;
 use crate::outbox::{send_outbox, send_reminder, to_body};
 use crate::ports::MessageSender;
 
@@ -54,14 +55,17 @@ impl Plan<'_> {
         for number in first..self.texts.count() {
             let mut text = self.text(number, at.as_ref().filter(|_| number == first)).await?;
             text.object.keep_points();
-            let planned = text.planned(number);
+            let planned = text.planned(number, self.format);
             let planner = match &mut planner {
                 Some(planner) => {
-                    let ready = planner.begin_member(&planned, &limits);
+                    let ready = planner.begin_member(&planned, &limits).map_err(defect)?;
                     self.send(ready, number, &text.object).await?;
                     planner
                 }
-                None => planner.insert(Planner::new(self.chunk_bytes, &planned, chunks, &limits)),
+                None => {
+                    let begun = Planner::new(self.chunk_bytes, &planned, chunks, &limits);
+                    planner.insert(begun.map_err(defect)?)
+                }
             };
             while let Some(bytes) = self.texts.next_bytes(number, &mut text).await? {
                 read_bytes += bytes.len() as u64;

@@ -345,8 +345,9 @@ impl Text {
     }
 
     /// The text as a plan reads it.
-    pub(super) fn planned(&self, number: u32) -> PlannedText<'_> {
+    pub(super) fn planned<'a>(&'a self, number: u32, format: FileFormat<'a>) -> PlannedText<'a> {
         PlannedText {
+            format,
             header: &self.header,
             encoding: self.encoding,
             start: self.start,

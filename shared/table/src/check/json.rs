@@ -144,7 +144,7 @@ impl JsonCheck {
         if is_kept {
             self.check.keep(number, number, line.len())?;
         } else {
-            self.check.report.write_raw(&line, number, number, false)?;
+            self.check.rows.report.write_raw(&line, number, number, false)?;
             self.check.counts.rejected += 1;
         }
         self.line = line;
@@ -155,39 +155,39 @@ impl JsonCheck {
     /// Adds the row's values to the columns, or notes its broken rules and adds nothing.
     fn is_kept(&mut self, line: &[u8]) -> bool {
         let row = self.check.block.rows();
-        self.check.report.errors.clear();
-        let limit = self.check.report.limits.record_bytes;
+        self.check.rows.report.errors.clear();
+        let limit = self.check.rows.report.limits.record_bytes;
         if line.len() > limit {
             let expected = format!("at most {limit} bytes in a row");
-            self.check.report.row(None, Rule::TooLong, expected, line);
+            self.check.rows.report.row(None, Rule::TooLong, expected, line);
             return false;
         }
         let Ok(Members(members)) = serde_json::from_slice(line) else {
             let expected = "an object whose members are the spec's fields".to_owned();
-            self.check.report.row(None, Rule::WrongType, expected, line);
+            self.check.rows.report.row(None, Rule::WrongType, expected, line);
             return false;
         };
         self.seen.fill(false);
         for (name, value) in &members {
             self.add(row, name, value.get());
         }
-        for (index, column) in self.check.columns.iter_mut().enumerate() {
+        for (index, column) in self.check.rows.columns.iter_mut().enumerate() {
             if let Some(column) = column
                 && !self.seen[index]
                 && let Err(rule) = column.push(row, b"")
             {
-                self.check.report.cell(index, rule, b"");
+                self.check.rows.report.cell(index, rule, b"");
             }
         }
-        if self.check.report.errors.is_empty() {
+        if self.check.rows.report.errors.is_empty() {
             return true;
         }
-        self.check.take_back(row);
+        self.check.rows.take_back(row);
         false
     }
 
     fn add(&mut self, row: usize, name: &str, value: &str) {
-        let report = &mut self.check.report;
+        let report = &mut self.check.rows.report;
         let Some(index) = self.fields.iter().position(|field| field.name.as_str() == name) else {
             if self.refuses_unknown {
                 let expected = "a member that is a field of the spec".to_owned();
@@ -200,7 +200,7 @@ impl JsonCheck {
             report.row(Some(name), Rule::DuplicateHeader, expected, value.as_bytes());
             return;
         }
-        let Some(column) = self.check.columns.get_mut(index).and_then(Option::as_mut) else {
+        let Some(column) = self.check.rows.columns.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         let broken = match Written::of(value, self.fields[index].field_type) {

@@ -142,13 +142,32 @@ impl Report {
 
     /// Notes bad quoting in a line. Which cell is to blame is told from the line alone, so that the words are the same
     /// whatever follows it.
-    fn bad_quoting(&mut self, line: &[u8]) {
+    pub(super) fn bad_quoting(&mut self, line: &[u8]) {
         self.errors.clear();
         let (index, start) = blamed_cell(line, self.dialect);
         let field = self.fields.get(index).and_then(Option::as_ref);
         let column = field.map(column_name);
         let expected = "quotes around a whole cell, doubled inside it".to_owned();
         self.note(column, Rule::BadQuoting, expected, found(&line[start..]));
+    }
+
+    /// Notes that a row alone is several lines that no quote holds together: what is left where somebody took the stray
+    /// quotes out of a record that had lines between them.
+    #[cold]
+    pub(super) fn several_lines(&mut self, row: &[u8]) {
+        self.errors.clear();
+        let lines = row
+            .split(|byte| matches!(byte, b'\n' | b'\r'))
+            .filter(|line| !line.is_empty());
+        let expected = "one row, with line ends in quotes alone; rows that stray quotes had made one can only be mended in the \
+                        file, which is to be sent again"
+            .to_owned();
+        self.note(
+            None,
+            Rule::BadQuoting,
+            expected,
+            format!("{} lines", lines.count()),
+        );
     }
 }
 

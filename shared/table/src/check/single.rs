@@ -11,32 +11,34 @@ impl FileCheck {
     /// As [`Self::push`].
     pub fn push_row(&mut self, number: u64, line: u64, row: &[u8]) -> Result<(), CheckError> {
         self.bytes += row.len() as u64;
-        self.scanner = Scanner::new(self.scanner.dialect(), self.report.limits.record_bytes, line);
+        self.scanner = Scanner::new(self.scanner.dialect(), self.rows.report.limits.record_bytes, line);
         self.scanner.feed(row);
         self.counts.rows += 1;
         self.next_record = number + 1;
-        let whole = Record {
-            start: 0,
-            end: row.len(),
-            offset: 0,
-            line,
-            shape: Shape::BadQuoting,
-            has_nul: false,
-            has_doubled_quotes: false,
-        };
         let first = self.scanner.next_record(Extent::Whole);
-        // A row that falls into several lines is none; its cells are badly quoted then.
-        let record = first.filter(|record| {
+        let is_alone = |record: &Record| {
             record.start == 0 && (record.end == row.len() || record.shape == Shape::TooLong)
-        });
-        let record = record.unwrap_or(whole);
-        if record.shape == Shape::Cells && self.is_kept(&record) {
-            return self.keep(number, line, row.len());
+        };
+        match first {
+            Some(record) if is_alone(&record) => {
+                let at = self.block.rows();
+                if record.shape == Shape::Cells && self.rows.is_kept(at, &mut self.scanner, &record) {
+                    return self.keep(number, line, row.len());
+                }
+                self.rows.report.write(&mut self.scanner, &record, number)?;
+            }
+            Some(record) if record.shape == Shape::Cells => {
+                self.rows.report.several_lines(row);
+                self.rows.report.write_raw(row, number, line, false)?;
+            }
+            _ => {
+                self.rows.report.bad_quoting(row);
+                self.rows.report.write_raw(row, number, line, false)?;
+            }
         }
-        self.report.write(&mut self.scanner, &record, number)?;
         self.counts.rejected += 1;
         // What may be left of it is no row of its own.
-        self.scanner = Scanner::new(self.scanner.dialect(), self.report.limits.record_bytes, line);
+        self.scanner = Scanner::new(self.scanner.dialect(), self.rows.report.limits.record_bytes, line);
         Ok(())
     }
 
@@ -47,7 +49,7 @@ impl FileCheck {
     pub fn push_rejected(&mut self, row: &RejectedRow) -> Result<(), CheckError> {
         self.counts.rows += 1;
         self.counts.rejected += 1;
-        row.write(&mut self.report.output)?;
+        row.write(&mut self.rows.report.output)?;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 mod formats;
 mod quotes;
+mod stray;
 mod zones;
 
 use std::path::Path;
@@ -348,7 +349,15 @@ fn a_row_alone_that_falls_into_several_lines_is_one_row_also_at_the_end() {
     let (rejected, _) = read_rejected(&check.take_row_error_bytes());
     let told: Vec<_> = rejected
         .iter()
-        .map(|row| (row.record, row.line, row.errors[0].rule))
+        .map(|row| {
+            (
+                row.record,
+                row.line,
+                row.errors[0].rule,
+                row.errors[0].found.as_str(),
+            )
+        })
         .collect();
-    assert_eq!(told, [(3, 4, Rule::BadQuoting), (7, 9, Rule::BadQuoting)]);
+    let rule = Rule::BadQuoting;
+    assert_eq!(told, [(3, 4, rule, "2 lines"), (7, 9, rule, "2 lines")]);
 }

@@ -87,8 +87,12 @@ impl RepairFile {
             delimiter: None,
             ..csv.clone()
         };
-        let own = dialects(csv).into_iter().filter(|dialect| *dialect != layout.dialect);
-        let others = dialects(&any_delimiter).into_iter().filter(|_| csv.delimiter.is_some());
+        let own = dialects(csv)
+            .into_iter()
+            .filter(|dialect| *dialect != layout.dialect);
+        let others = dialects(&any_delimiter)
+            .into_iter()
+            .filter(|_| csv.delimiter.is_some());
         let mut heads = std::iter::once(layout.dialect).chain(own).chain(others).map(head);
         let first = heads.next().ok_or_else(empty)?;
         // Of several delimiters the first with which the header is one of a repair file; else the first one's words.

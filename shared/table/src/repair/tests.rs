@@ -1,5 +1,6 @@
 mod formats;
 mod members;
+mod stray;
 mod suggestions;
 
 use std::collections::BTreeMap;

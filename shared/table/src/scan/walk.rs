@@ -29,7 +29,7 @@ pub(super) struct Walk<'a> {
     start: usize,
     extent: Extent,
     /// Line ends inside quotes so far.
-    inner_line_ends: u64,
+    pub(super) inner_line_ends: u64,
     pub(super) has_nul: bool,
     pub(super) has_doubled_quotes: bool,
 }

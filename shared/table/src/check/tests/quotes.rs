@@ -1,14 +1,43 @@
-//! Quotes at random places of valid files with embedded line ends: each costs its record, and is reported there.
+//! Quotes at random places of valid files, with embedded line ends and without any quoted cell: each costs its record, and
+//! is reported there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_core::field::Field;
 
-use super::{Expected, check};
+use super::{Expected, Kept, check};
 use crate::limits::Limits;
+use crate::rejected::RejectedRow;
 
 const FIELDS: &str = r#"[{"name":"id","type":"integer","required":true},{"name":"day","type":"date","required":true},
     {"name":"note","type":"text","required":false},{"name":"n","type":"decimal","required":false}]"#;
+
+/// Notes of files without a quoted cell.
+const BARE: &[&str] = &["plain", "", "two words", "x", "a note of more letters"];
+/// Some quoted ones among them.
+const SOME: &[&str] = &[
+    "plain",
+    "",
+    "x",
+    "\"with, comma\"",
+    "two words",
+    "bare",
+    "\"says \"\"hello\"\"\"",
+    "y",
+    "z",
+    "-",
+];
+/// Most quoted, some with line ends.
+const MANY: &[&str] = &[
+    "plain",
+    "",
+    "\"\"",
+    "\"with, comma\"",
+    "\"says \"\"hello\"\"\"",
+    "\"two\nlines\"",
+    "\"a \"\"quoted\"\"\r\nend\n\nof three\"",
+    "\"\"\"\"",
+];
 
 /// A splitmix64 sequence.
 struct Chance(u64);
@@ -31,17 +60,7 @@ struct File {
 }
 
 impl File {
-    fn any(rows: usize, chance: &mut Chance) -> Self {
-        let notes = [
-            "plain",
-            "",
-            "\"\"",
-            "\"with, comma\"",
-            "\"says \"\"hello\"\"\"",
-            "\"two\nlines\"",
-            "\"a \"\"quoted\"\"\r\nend\n\nof three\"",
-            "\"\"\"\"",
-        ];
+    fn any(rows: usize, notes: &[&str], chance: &mut Chance) -> Self {
         let mut text = "id,day,note,n\n".to_owned();
         let (mut records, mut line) = (Vec::with_capacity(rows), 2);
         for id in 0..rows {
@@ -85,65 +104,87 @@ impl File {
     }
 }
 
-fn checked(text: &str) -> Expected {
+fn checked(text: &str) -> (Expected, Vec<RejectedRow>) {
     let fields: Vec<Field> = serde_json::from_str(FIELDS).unwrap();
-    check(&fields, text.as_bytes(), 4_096, Limits::default()).0
+    check(&fields, text.as_bytes(), 4_096, Limits::default())
 }
 
-/// The kept values by id.
+/// The kept values by id, each id once.
 fn kept(outcome: &Expected) -> BTreeMap<u64, String> {
-    let row = |row: &super::Kept| {
+    let row = |row: &Kept| {
         let id = row.values[0].as_u64().unwrap();
         (id, serde_json::to_string(&row.values).unwrap())
     };
-    outcome.kept.iter().map(row).collect()
+    let rows: BTreeMap<_, _> = outcome.kept.iter().map(row).collect();
+    assert_eq!(rows.len(), outcome.kept.len());
+    rows
 }
 
-/// How many of the other records are kept as they were; each spoilt one has an error on one of its lines.
+/// The kept values of a file that nobody has spoilt: all of its rows.
+fn clean(file: &File) -> BTreeMap<u64, String> {
+    let (outcome, _) = checked(&file.text);
+    assert_eq!(outcome.errors, [], "no false alarm");
+    assert_eq!(outcome.kept.len(), file.records.len());
+    kept(&outcome)
+}
+
+/// The physical lines of what was rejected, and of rows that hold more lines than they did: cells between two stray
+/// quotes that keep every rule.
+fn told_lines(outcome: &Expected, rejected: &[RejectedRow]) -> BTreeSet<u64> {
+    let line_ends = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let rejected = rejected
+        .iter()
+        .map(|row| row.line..=row.line + line_ends(&row.raw));
+    let kept = outcome.kept.iter().filter_map(|row| {
+        let lines = line_ends(row.values[2].as_str()?.as_bytes());
+        Some(row.line..=row.line + lines)
+    });
+    let long = kept.filter(|lines| lines.end() - lines.start() > 3);
+    rejected.chain(long).flatten().collect()
+}
+
+/// How many of the other records are kept as they were. None is kept otherwise, and each spoilt one is told of on one of
+/// its lines, or is what it was.
 fn compare(file: &File, clean: &BTreeMap<u64, String>, places: &BTreeSet<usize>) -> usize {
     let (text, spoilt) = file.spoilt(places);
-    let outcome = checked(&text);
-    let lines: BTreeSet<u64> = outcome.errors.iter().map(|error| error.line).collect();
-    let mut unreported = Vec::new();
+    let (outcome, rejected) = checked(&text);
+    let told = told_lines(&outcome, &rejected);
+    let kept = kept(&outcome);
     for record in &spoilt {
         let (_, first, count) = file.records[*record];
-        if lines.range(first..first + count).next().is_none() {
-            unreported.push(*record);
-        }
+        let is_told = told.range(first..first + count).next().is_some();
+        let id = *record as u64;
+        let of_record = places.iter().filter(|place| file.record_at(**place) == *record);
+        // Two quotes in one record may make it a valid one.
+        let is_valid = kept.contains_key(&id) && of_record.count() > 1;
+        assert!(is_told || is_valid, "record {record}, line {first}");
     }
-    // Two quotes in one record may make it valid again: two commas of a cell, say.
-    let single = |record: &usize| {
-        places
-            .iter()
-            .filter(|place| file.record_at(**place) == *record)
-            .count()
-            == 1
-    };
-    unreported.retain(single);
-    // A quote that opens a cell and one that closes it a record later are one cell, and one rejected record: the valid
-    // reading wins.
-    unreported.retain(|record| spoilt.range(record.saturating_sub(5)..*record).next().is_none());
-    assert!(
-        unreported.is_empty(),
-        "{} of {} places",
-        unreported.len(),
-        places.len()
-    );
-    let kept = kept(&outcome);
-    let is_other = |id: &&u64| !spoilt.contains(&usize::try_from(**id).unwrap());
-    clean
-        .keys()
-        .filter(is_other)
-        .filter(|id| kept.get(id) == clean.get(id))
+    let is_other = |id: &u64| !spoilt.contains(&usize::try_from(*id).unwrap());
+    let others = kept.iter().filter(|(id, _)| is_other(id));
+    others
+        .inspect(|(id, row)| assert_eq!(Some(*row), clean.get(id), "a row that nobody touched"))
         .count()
+}
+
+/// What is kept of the other rows, of a hundred thousand each.
+fn kept_of_100_000(notes: &[&str], others: usize, seed: u64) -> usize {
+    let mut chance = Chance(seed);
+    let file = File::any(others, notes, &mut chance);
+    let clean = clean(&file);
+    let mut places = BTreeSet::new();
+    while places.len() < others / 100 {
+        places.insert(file.any_place(&mut chance));
+    }
+    let (_, spoilt) = file.spoilt(&places);
+    let same = compare(&file, &clean, &places);
+    same * 100_000 / (others - spoilt.len())
 }
 
 #[test]
 fn a_quote_anywhere_costs_its_record_and_no_other() {
     let mut chance = Chance(7);
-    let file = File::any(60, &mut chance);
-    let clean = kept(&checked(&file.text));
-    assert_eq!(clean.len(), 60, "a valid file has no errors");
+    let file = File::any(60, MANY, &mut chance);
+    let clean = clean(&file);
     let (mut others, mut same) = (0, 0);
     for _ in 0..1_000 {
         let places = BTreeSet::from([file.any_place(&mut chance)]);
@@ -158,34 +199,46 @@ fn a_quote_anywhere_costs_its_record_and_no_other() {
 
 #[test]
 fn a_thousand_quotes_in_one_file_leave_the_other_rows() {
-    let mut chance = Chance(8);
-    let file = File::any(100_000, &mut chance);
-    let outcome = checked(&file.text);
-    assert!(outcome.errors.is_empty(), "no false alarm");
-    let clean = kept(&outcome);
-    assert_eq!(clean.len(), 100_000);
-    let places: BTreeSet<usize> = (0..1_000).map(|_| file.any_place(&mut chance)).collect();
-    let (_, spoilt) = file.spoilt(&places);
-    let others = 100_000 - spoilt.len();
-    let same = compare(&file, &clean, &places);
-    assert!(
-        same * 1_000 >= others * 999,
-        "{same} of {others} other rows are kept"
+    for (notes, least, seeds) in [
+        (MANY, 99_900, 8..10),
+        (SOME, 99_900, 10..12),
+        (BARE, 99_000, 12..16),
+    ] {
+        for seed in seeds {
+            let same = kept_of_100_000(notes, 100_000, seed);
+            assert!(
+                same >= least,
+                "{same} of 100,000 other rows are kept, with seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn notes_whose_lines_look_like_rows_are_no_false_alarm() {
+    let two = "\"x,1.5\n7,2023-01-08,plain,2.5\n8,2023-01-09,y\"";
+    let hundred = format!(
+        "\"x,1.5\n{}8,2023-01-09,y\"",
+        "7,2023-01-08,plain,2.5\n".repeat(100)
     );
+    let quoted = "\"x,1.5\r\n7,2023-01-08,\"\"a\"\",2.5\r\n\"";
+    let mut chance = Chance(17);
+    let file = File::any(5_000, &["plain", two, &hundred, quoted], &mut chance);
+    clean(&file);
 }
 
 #[test]
 fn a_missing_quote_costs_its_record_and_no_other() {
     let mut chance = Chance(9);
-    let file = File::any(60, &mut chance);
-    let clean = kept(&checked(&file.text));
+    let file = File::any(60, MANY, &mut chance);
+    let clean = clean(&file);
     let quotes: Vec<usize> = file.text.match_indices('"').map(|(at, _)| at).collect();
     for at in quotes {
         let mut text = file.text.clone();
         text.remove(at);
         let record = file.record_at(at);
         let (_, first, count) = file.records[record];
-        let outcome = checked(&text);
+        let (outcome, _) = checked(&text);
         let is_reported = outcome
             .errors
             .iter()
