@@ -1,7 +1,7 @@
 -- A file that is replaced by its id keeps its spec: whoever names another one has another file in mind. Files that were sent
 -- with the bytes of another are found by it.
 
-create index file_tracker_by_unchanged_of on ingestion.file_tracker (unchanged_of) where unchanged_of is not null;
+create index "copies of a file" on ingestion.file_tracker (unchanged_of) where unchanged_of is not null;
 
 -- As before, but a version of a file that is another spec's is refused; a deletion names none.
 create or replace function ingestion.begin_version(

@@ -189,7 +189,7 @@ async fn a_kept_row_that_no_partial_has_is_named_for_each_dataset() {
         format!("update ingestion.file_tracker {sets}; update ingestion.chunk {sets}")
     };
     let found = spoilt(&sales, &change("+"), &change("-")).await;
-    assert_eq!(found, ["rows_lost", "rows_lost"]);
+    assert_eq!(found, ["rows_lost", "rows_lost", "part_differs"]);
 }
 
 #[tokio::test]
@@ -221,16 +221,18 @@ async fn objects_that_are_gone_or_others_are_named_with_their_file() {
     let mut longer = of_part.clone();
     let rows = longer.len() - 16;
     longer[rows] += 1;
-    for (bytes, rule) in [
-        (Vec::new(), "part_damaged"),
-        (b"no part".to_vec(), "part_damaged"),
-        (cut, "part_damaged"),
-        (longer, "part_differs"),
+    for (bytes, rules) in [
+        (Vec::new(), &["part_damaged"][..]),
+        (b"no part".to_vec(), &["part_damaged"]),
+        // What comes to stand where the end begins may look like one.
+        (cut, &["part_damaged", "part_differs"]),
+        (longer, &["part_differs"]),
     ] {
         objects.put(&part, bytes);
-        assert_eq!(
-            findings(&sales).await.last().map(|finding| finding.rule),
-            Some(rule)
+        let found = findings(&sales).await;
+        assert!(
+            found.last().is_some_and(|finding| rules.contains(&finding.rule)),
+            "{found:?}"
         );
     }
     objects.put(&first, other.clone());

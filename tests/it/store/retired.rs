@@ -115,7 +115,6 @@ async fn a_retired_spec_takes_nothing_new_and_keeps_what_it_has() {
     }
     let mut by_id = super::version("a.csv", Mode::Replace);
     by_id.file_id = Some(file.file_id);
-    by_id.spec = (SpecKind::Event, "trips");
     assert_eq!(
         bench.store.begin_version(&by_id).await.unwrap(),
         BeginVersion::Retired

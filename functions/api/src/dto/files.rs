@@ -1,9 +1,11 @@
 //! Files on the wire: status, counts, row errors.
 
+mod fed;
+
 use millrace_app::row_errors::RejectedRow;
 use millrace_core::csv::OnError;
 use millrace_core::definition::SpecKind;
-use millrace_core::facts::{DatasetFacts, FileStatus, Mode, status};
+use millrace_core::facts::{FileStatus, Mode, status};
 use millrace_core::ids::Version;
 use millrace_core::row_error::{FileError, RowError, Rule};
 use millrace_core::{FileId, Name};
@@ -11,6 +13,7 @@ use millrace_store::files::{FileFilter, FileRecord};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub use self::fed::FedDataset;
 use crate::extract::query::bad_member;
 use crate::extract::{QueryMembers, ReadQuery};
 use crate::problem::Problem;
@@ -86,33 +89,6 @@ pub struct FileDetail {
     pub validated_at: Option<String>,
     /// When the last dataset had it.
     pub settled_at: Option<String>,
-}
-
-/// A dataset, or the dimension, that a file feeds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FedDataset {
-    /// Its name.
-    #[schema(value_type = String, example = "SAC_stds_atd_cmp_by_school")]
-    pub dataset: Name,
-    /// Whether it has the file.
-    pub applied: bool,
-    /// Whether it refused the file, for the reason that the file's error is.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// Whether the file is held until a run of a pipeline begins.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub held: bool,
-}
-
-impl From<DatasetFacts> for FedDataset {
-    fn from(facts: DatasetFacts) -> Self {
-        Self {
-            dataset: facts.dataset,
-            applied: facts.applied && !facts.refused,
-            refused: facts.refused,
-            held: facts.held,
-        }
-    }
 }
 
 /// Why a whole file is refused.

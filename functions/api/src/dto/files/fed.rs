@@ -1,0 +1,33 @@
+//! What a file feeds.
+
+use millrace_core::Name;
+use millrace_core::facts::DatasetFacts;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A dataset, or the dimension, that a file feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FedDataset {
+    /// Its name.
+    #[schema(value_type = String, example = "SAC_stds_atd_cmp_by_school")]
+    pub dataset: Name,
+    /// Whether it has the file.
+    pub applied: bool,
+    /// Whether it refused the file, for the reason that the file's error is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// Whether the file is held until a run of a pipeline begins.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+}
+
+impl From<DatasetFacts> for FedDataset {
+    fn from(facts: DatasetFacts) -> Self {
+        Self {
+            dataset: facts.dataset,
+            applied: facts.applied && !facts.refused,
+            refused: facts.refused,
+            held: facts.held,
+        }
+    }
+}
