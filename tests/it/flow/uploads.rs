@@ -247,3 +247,24 @@ async fn a_file_has_at_most_ten_gib() {
         error.message
     );
 }
+
+/// Files beside others of the name: each has a name of its own, counts, and can be replaced and deleted.
+#[tokio::test]
+async fn appended_files_count_beside_those_of_their_name() {
+    let Some(sales) = Sales::new().await else { return };
+    sales.send("a.csv", Mode::New, ONE).await;
+    let second = sales.send("a.csv", Mode::Append, TWO).await;
+    let third = sales.send("a.csv", Mode::Append, ONE).await;
+    sales.road.settle().await;
+    let counted = "select coalesce(sum(row_count), 0)::text from stored.cells_1";
+    let count = async || sales.database.value(counted).await.unwrap();
+    assert_eq!(count().await, "2", "the same bytes once more change nothing");
+    for file in [second, third] {
+        let record = sales.store.load_file(file).await.unwrap().unwrap();
+        assert_eq!(record.mode, Mode::New);
+        assert_eq!(record.file_name, format!("a ({}).csv", file.file_id));
+    }
+    sales.road.delete(second.file_id).await;
+    sales.road.settle().await;
+    assert_eq!(count().await, "1");
+}

@@ -228,6 +228,25 @@ async fn filters_take_values_of_keys_and_attributes() {
 }
 
 #[tokio::test]
+async fn an_empty_filter_takes_what_has_no_value() {
+    let Some(kpis) = Kpis::new().await else { return };
+    kpis.schools(Mode::New, "school,district\ns1,north\ns2,\ns3,south\n")
+        .await;
+    let mut filtered = query(&["school"], None);
+    let district = Name::parse("district").unwrap();
+    filtered.filters = vec![(district.clone(), vec![String::new()])];
+    assert_eq!(kpis.rows(&filtered).await, ["s2 1 3 33.333333"]);
+    filtered.filters = vec![(district, vec!["south".to_owned(), String::new()])];
+    assert_eq!(kpis.rows(&filtered).await, ["s2 1 3 33.333333", "s3 5 5 100"]);
+    filtered.filters = vec![(Name::parse("day").unwrap(), vec![String::new()])];
+    assert_eq!(
+        kpis.rows(&filtered).await,
+        Vec::<String>::new(),
+        "a day is no text"
+    );
+}
+
+#[tokio::test]
 async fn pages_follow_the_row_keys() {
     let Some(kpis) = Kpis::new().await else { return };
     kpis.schools(Mode::New, "school,district\ns1,north\ns2,north\ns3,south\n")

@@ -31,3 +31,31 @@ impl From<DatasetFacts> for FedDataset {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_core::Name;
+    use millrace_core::facts::DatasetFacts;
+    use serde_json::json;
+
+    use super::FedDataset;
+
+    #[test]
+    fn what_was_refused_is_not_applied() {
+        let fed = |applied, refused| {
+            let facts = DatasetFacts {
+                dataset: Name::parse("d").unwrap(),
+                applied,
+                held: false,
+                refused,
+            };
+            serde_json::to_value(FedDataset::from(facts)).unwrap()
+        };
+        assert_eq!(fed(true, false), json!({"dataset": "d", "applied": true}));
+        assert_eq!(
+            fed(true, true),
+            json!({"dataset": "d", "applied": false, "refused": true})
+        );
+        assert_eq!(fed(false, false), json!({"dataset": "d", "applied": false}));
+    }
+}
