@@ -1,7 +1,7 @@
 -- A file that is replaced by its id keeps its spec: whoever names another one has another file in mind. Files that were sent
 -- with the bytes of another are found by it.
 
-create index "copies of a file" on ingestion.file_tracker (unchanged_of) where unchanged_of is not null;
+create index "copies of a file" on ingestion.file_tracker (unchanged_of, sequence) where unchanged_of is not null;
 
 -- As before, but a version of a file that is another spec's is refused; a deletion names none.
 create or replace function ingestion.begin_version(
@@ -13,11 +13,13 @@ declare
     v_other jsonb;
     v_begun jsonb;
 begin
-    if p_mode <> 'delete' then
-        select jsonb_build_object('outcome', 'other_spec', 'ingestion_type', t.ingestion_type,
-            'ingestion_name', t.ingestion_name)
-        into v_other from ingestion.file_tracker t
-        where t.file_id = p_file_id and (t.ingestion_type, t.ingestion_name) <> (p_type, p_name) limit 1;
+    -- What was done under the key before is answered again, whatever it was.
+    if p_mode <> 'delete' and not exists (select from operations.idempotency i
+        where i.client_id = p_client_id and i.idempotency_key = p_idempotency_key) then
+        select jsonb_build_object('outcome', 'other_spec', 'ingestion_type', f.ingestion_type,
+            'ingestion_name', f.ingestion_name)
+        into v_other from ingestion.file f
+        where f.file_id = p_file_id and (f.ingestion_type, f.ingestion_name) <> (p_type, p_name);
         if found then
             return v_other;
         end if;

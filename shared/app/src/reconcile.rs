@@ -17,6 +17,10 @@ use crate::ports::ObjectStore;
 const PAGE: u32 = 100;
 /// What has waited for so long was forgotten: reminders come long before.
 const WAITING_SECONDS: u32 = 900;
+/// The same of files: a message whose worker died may stay unseen for an hour and a half, and its next one as well.
+const SILENT_SECONDS: u32 = 3 * 3_600;
+/// Datasets and dimensions that a call looks at: their tables are read.
+const TARGETS: u32 = 10;
 
 /// Something that does not add up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +80,8 @@ impl Position {
         };
         Some(match stage {
             "files" => Self::Files(rest.parse().ok()?),
-            "targets" => Self::Targets(rest.to_owned()),
+            // As it was called before there were dimensions among them: runs may stand there.
+            "targets" | "cells" => Self::Targets(rest.to_owned()),
             "partials" if rest.is_empty() => Self::Partials(String::new(), None),
             "partials" => {
                 let (file, dataset) = rest.split_once('/')?;
@@ -179,7 +184,7 @@ fn file_finding(counts: &FileCounts) -> Option<Finding> {
 }
 
 async fn targets(store: &Store, after: &str, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
-    let page = store.list_targets(after, PAGE).await?;
+    let page = store.list_targets(after, TARGETS).await?;
     for name in &page {
         let dataset = match store.dataset_table(name).await? {
             Some((table, _)) => store.count_dataset(&table).await?,
@@ -198,7 +203,7 @@ async fn targets(store: &Store, after: &str, found: &mut Reconciled) -> Result<O
             found.findings.extend(target_findings(name, &counts, rule, what));
         }
     }
-    let last = page.last().filter(|_| page.len() == PAGE as usize);
+    let last = page.last().filter(|_| page.len() == TARGETS as usize);
     Ok(Some(match last {
         Some(last) => Position::Targets(last.clone()),
         None => Position::Partials(String::new(), None),
@@ -239,7 +244,7 @@ fn target_findings(name: &str, counts: &TargetCounts, rule: &'static str, what: 
 
 /// What waits without anybody at work: its message was lost, or failed until it was put away.
 async fn silent(store: &Store, after: i64, found: &mut Reconciled) -> Result<Option<Position>, Failure> {
-    let page = store.list_silent_files(after, WAITING_SECONDS, PAGE).await?;
+    let page = store.list_silent_files(after, SILENT_SECONDS, PAGE).await?;
     found.checked = page.len();
     found.findings.extend(page.iter().map(|silent| Finding {
         rule: "file_waits",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, MultipartUpload};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use millrace_app::ports::{DescribedObject, MultipartUploads as _, ObjectMover, UploadedPart};
 use millrace_core::failure::{Failure, FailureKind};
@@ -84,7 +84,7 @@ impl BucketMover {
 
     /// Goes on with a copy that somebody has begun and not ended: the parts that are there are not copied again.
     async fn copy_parts(&self, object: &ObjectAt, size_bytes: u64, key: &str) -> Result<(), Failure> {
-        let upload_id = match self.begun_copy(key).await? {
+        let upload_id = match self.begun_copy(object, key).await? {
             Some(upload_id) => upload_id,
             None => self.collections.begin(key).await?,
         };
@@ -94,11 +94,8 @@ impl BucketMover {
             Err(failure) => Err(failure),
         };
         match completed {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let why = format!("the copy to {key} was ended by somebody else");
-                Err(Failure::explained(FailureKind::Transient, "s3.copy_parts", why))
-            }
+            // Not here any more: somebody else has ended it. What lies there is compared anyway.
+            Ok(true | false) => Ok(()),
             Err(failure) => {
                 if !failure.kind.is_transient() {
                     // What cannot be taken back now is removed by the bucket's lifecycle after a day.
@@ -109,13 +106,29 @@ impl BucketMover {
         }
     }
 
-    /// The multipart upload under a key that has been begun last and not been ended.
-    async fn begun_copy(&self, key: &str) -> Result<Option<String>, Failure> {
+    /// The multipart upload under a key that has been begun last and not been ended, since the object was written.
+    async fn begun_copy(&self, object: &ObjectAt, key: &str) -> Result<Option<String>, Failure> {
+        let head = self
+            .landing
+            .client()
+            .await
+            .head_object()
+            .bucket(self.landing.name());
+        let head = head
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .send()
+            .await;
+        let head = head.map_err(|error| map("s3.head_object", error))?;
+        let written = head.last_modified().map(|at| at.secs());
         let client = self.collections.client().await;
         let call = client.list_multipart_uploads().bucket(self.collections.name());
         let answer = call.prefix(key).send().await;
         let answer = answer.map_err(|error| map("s3.list_multipart_uploads", error))?;
-        let of_key = answer.uploads().iter().filter(|upload| upload.key() == Some(key));
+        let is_of_it = |upload: &&MultipartUpload| {
+            upload.key() == Some(key) && upload.initiated().map(|at| at.secs()) > written
+        };
+        let of_key = answer.uploads().iter().filter(is_of_it);
         let last = of_key.max_by_key(|upload| upload.initiated().map(|at| (at.secs(), at.subsec_nanos())));
         Ok(last.and_then(|upload| upload.upload_id().map(str::to_owned)))
     }
@@ -275,9 +288,8 @@ mod tests {
 
     use super::{BucketMover, PART_BYTES, percent_encoded, ranges};
     use crate::s3::fake::{Answer, bucket};
-    use crate::{Bucket, Connection};
 
-    /// An upload of which the second of three parts is there, and a first one of another size.
+    /// Uploads under other keys, from before the object was written, and one since, of which the second of three parts is there, and a first one of another size.
     #[tokio::test]
     async fn a_copy_goes_on_where_another_one_died() {
         let calls = Arc::new(Mutex::new(Vec::new()));
@@ -288,7 +300,7 @@ mod tests {
             let body = match call.method.as_str() {
                 "GET" if has("uploads") => "<ListMultipartUploadsResult><Upload><Key>archive/a2</Key><UploadId>other</UploadId>\
                     <Initiated>2023-01-09T00:00:00Z</Initiated></Upload><Upload><Key>archive/a</Key><UploadId>older</UploadId>\
-                    <Initiated>2023-01-08T00:00:00Z</Initiated></Upload><Upload><Key>archive/a</Key><UploadId>mine</UploadId>\
+                    <Initiated>2023-01-06T00:00:00Z</Initiated></Upload><Upload><Key>archive/a</Key><UploadId>mine</UploadId>\
                     <Initiated>2023-01-08T00:00:01Z</Initiated></Upload></ListMultipartUploadsResult>".to_owned(),
                 "GET" => format!("<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>cut</ETag><Size>7</Size></Part>\
                     <Part><PartNumber>2</PartNumber><ETag>two</ETag><Size>{PART_BYTES}</Size></Part></ListPartsResult>"),
@@ -298,8 +310,13 @@ mod tests {
             Answer::new("200 OK", body.as_bytes())
         })
         .await;
+        let source = crate::s3::fake::bucket(|_| Answer {
+            headers: "last-modified: Sat, 07 Jan 2023 00:00:00 GMT\r\n".to_owned(),
+            ..Answer::new("200 OK", b"")
+        })
+        .await;
         let mover = BucketMover {
-            landing: Bucket::new(&Connection::default(), "landing"),
+            landing: source,
             collections: bucket,
         };
         let object = "uploads/a".to_owned().into();

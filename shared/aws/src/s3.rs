@@ -230,6 +230,9 @@ impl ObjectSink for Upload {
         if self.buffer.is_empty() {
             self.buffer = bytes;
         } else {
+            // At once, so that no half of it is there twice while it grows; what is not written takes no memory.
+            let missing = (PART_BYTES + bytes.len()).saturating_sub(self.buffer.len());
+            self.buffer.reserve_exact(missing);
             self.buffer.extend_from_slice(&bytes);
         }
         if self.buffer.len() >= PART_BYTES {

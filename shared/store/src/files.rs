@@ -102,7 +102,7 @@ pub struct FileRecord {
     pub root_version: Option<Version>,
     /// The file whose bytes these are, when nothing was changed.
     pub unchanged_of: Option<FileId>,
-    /// Files that were sent with these bytes later, and changed nothing: the first counts once this one lets them go.
+    /// Files that were sent with these bytes later, the first hundred: the first counts once this one lets them go.
     #[serde(default)]
     pub copies: Vec<FileId>,
     /// Chunks that are expected, once planned.
@@ -176,10 +176,11 @@ const FILE_RECORD: &str = "
         'object_key', t.object_key, 'moved_key', t.moved_key, 'object_version', t.object_version, 'object_etag', t.object_etag, 'content_format', t.content_format, 'on_error', t.on_error,
         'declared_bytes', t.declared_bytes, 'declared_sha256', t.declared_sha256, 'upload_id', t.upload_id,
         'base_version', t.base_version, 'root_version', t.root_version,
-        'unchanged_of', t.unchanged_of, 'copies', (select coalesce(jsonb_agg(o.file_id order by o.sequence), '[]')
+        'unchanged_of', t.unchanged_of, 'copies', (select coalesce(jsonb_agg(file_id), '[]') from (select o.file_id
             from ingestion.file_tracker o where o.unchanged_of = t.file_id and o.file_id <> t.file_id and o.sha256 = t.sha256
                 and o.error is null and not exists (select from ingestion.file_tracker l where l.file_id = o.file_id
-                    and l.version > o.version and l.error is null and l.validated_at is not null)),
+                    and l.version > o.version and l.error is null and l.validated_at is not null)
+            order by o.sequence limit 100) first),
         'chunks_expected', t.chunks_expected, 'stored_status', t.file_status,
         'created_at', t.created_at, 'received_at', t.received_at, 'validated_at', t.validated_at,
         'settled_at', (select max(c.settled_at) from ingestion.contribution c

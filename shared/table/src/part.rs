@@ -79,10 +79,14 @@ impl PartEnd {
         let (kind, rest) = bytes.split_first_chunk::<1>()?;
         let (rows, rest) = rest.split_first_chunk()?;
         let (blocks, rest) = rest.split_first_chunk()?;
-        (*kind == [FRAME_END] && rest.len() == 4).then(|| Self {
+        let end = Self {
             rows: u64::from_le_bytes(*rows),
             blocks: u32::from_le_bytes(*blocks),
-        })
+        };
+        // A block has a row at least.
+        let (least, most) = (u64::from(end.blocks), u64::from(end.blocks) * BLOCK_ROWS as u64);
+        let is_end = *kind == [FRAME_END] && rest.len() == 4 && (least..=most).contains(&end.rows);
+        is_end.then_some(end)
     }
 }
 

@@ -114,19 +114,19 @@ async fn losses_and_doublings_are_named() {
 async fn a_file_that_nobody_is_at_work_on_is_named() {
     let Some(sales) = sales().await else { return };
     let one = "(select file_id from ingestion.file where file_name = '9.csv')";
-    let hour = "now() - interval '1 hour'";
+    let hours = "now() - interval '4 hours'";
     let lost = |table: &str, sets: &str| {
         format!("update ingestion.{table} set {sets} where file_id = {one} returning 'x'")
     };
     let before = lost(
         "file_tracker",
-        &format!("received_at = {hour}, validated_at = {hour}"),
+        &format!("received_at = {hours}, validated_at = {hours}"),
     ) + ";"
-        + &lost("chunk", &format!("finished_at = {hour}"))
+        + &lost("chunk", &format!("finished_at = {hours}"))
         + ";"
         + &lost(
             "contribution",
-            &format!("created_at = {hour}, settled_at = {hour}"),
+            &format!("created_at = {hours}, settled_at = {hours}"),
         );
     sales.database.query(&before).await;
     assert_eq!(findings(&sales).await, [], "it is done, however long ago");
@@ -152,7 +152,7 @@ async fn a_file_that_nobody_is_at_work_on_is_named() {
         .await;
     assert_eq!(findings(&sales).await, [], "somebody was told of it just now");
     let held = lost("contribution", "is_held = true");
-    sales.database.query(&format!("{held}; {}", told(hour))).await;
+    sales.database.query(&format!("{held}; {}", told(hours))).await;
     assert_eq!(findings(&sales).await, [], "it waits for a run");
 }
 

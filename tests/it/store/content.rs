@@ -101,9 +101,19 @@ async fn a_refused_version_in_between_does_not_hide_what_a_dataset_took() {
         .await
         .unwrap();
     let refused = bench.store.load_file(second).await.unwrap().unwrap().facts;
-    assert!(refused.datasets.iter().all(|dataset| dataset.applied && dataset.refused));
+    assert!(
+        refused
+            .datasets
+            .iter()
+            .all(|dataset| dataset.applied && dataset.refused)
+    );
     let taken = bench.store.load_file(first).await.unwrap().unwrap().facts;
-    assert!(taken.datasets.iter().all(|dataset| dataset.applied && !dataset.refused));
+    assert!(
+        taken
+            .datasets
+            .iter()
+            .all(|dataset| dataset.applied && !dataset.refused)
+    );
     // Nothing of the refused version counts anywhere: the same bytes as before are no change.
     let third = bench.validated("a.csv", Mode::Replace, "x").await;
     assert_eq!(unchanged_of(&bench, third).await, Some(first.file_id));

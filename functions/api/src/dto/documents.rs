@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::dto::files::sequence_cursor;
-use crate::dto::kpi::{parse_day, parse_filters, parse_groups};
+use crate::dto::kpi::{TO_BEHIND_FROM, parse_day, parse_filters, parse_groups};
 use crate::extract::query::bad_member;
 use crate::extract::{QueryMembers, ReadQuery};
 use crate::problem::{Problem, rules_are_broken};
@@ -134,6 +134,11 @@ impl DocumentQueryAsked {
         let filters = keep(broken, "/query/filter", read_filters(&self.filter));
         let from = keep(broken, "/query/from", read_day(self.from.as_deref()));
         let to = keep(broken, "/query/to", read_day(self.to.as_deref()));
+        if let (Some(Some(from)), Some(Some(to))) = (&from, &to)
+            && from >= to
+        {
+            broken.push(("/query/to", "wrong_value", TO_BEHIND_FROM.to_owned()));
+        }
         let measures = keep(broken, "/query/measures", read_measures(self.measures.as_deref()));
         let dataset = dataset?;
         Some(CheckedQuery {

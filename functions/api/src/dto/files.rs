@@ -69,7 +69,7 @@ pub struct FileDetail {
     /// The file whose bytes these are already, when nothing was changed.
     #[schema(value_type = Option<String>, format = Uuid)]
     pub unchanged_of: Option<FileId>,
-    /// Files that were sent with these bytes later, and changed nothing. They are still there: once this one is replaced or
+    /// Files that were sent with these bytes later, and changed nothing, the first hundred. They are still there: once this one is replaced or
     /// deleted, the first of them counts. Delete those that are not wanted.
     #[schema(value_type = Vec<String>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]

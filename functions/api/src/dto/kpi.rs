@@ -14,6 +14,8 @@ use crate::problem::Problem;
 
 /// The most columns to group by.
 const MAX_GROUPS: usize = 8;
+/// What is wrong with a period that has no day.
+pub(crate) const TO_BEHIND_FROM: &str = "has to be behind `from`: it is the day after the last";
 /// The most columns to filter by.
 const MAX_FILTERS: usize = 20;
 
@@ -58,10 +60,7 @@ impl ReadQuery for KpiParameters {
         if let (Some(from), Some(to)) = (from, to)
             && from >= to
         {
-            return Err(bad_member(
-                "to",
-                "has to be behind `from`: it is the day after the last",
-            ));
+            return Err(bad_member("to", TO_BEHIND_FROM));
         }
         Ok(Self {
             group_by,

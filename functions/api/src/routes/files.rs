@@ -79,6 +79,8 @@ pub(crate) async fn read(
 }
 
 /// Lists a file version's row errors, in the order of the file.
+///
+/// Where the latest version is a repair that was refused as a whole, and no version is said, those that it was to mend.
 #[utoipa::path(get, path = "/ingestion/files/{file_id}/row-errors", operation_id = "list_row_errors", tag = "ingestion",
     params(("file_id" = String, Path, description = "The file", example = "01859000-0000-7000-8000-000000000000"),
         RowErrorQuery),

@@ -20,7 +20,8 @@ use crate::routes::sources::{cursor, next};
 /// A finding is some hundred bytes, so a page is short.
 const MAX_LINES: u32 = 1_000;
 
-/// Looks whether counts add up: files and their chunks, datasets and their files, partials, parts, the outbox.
+/// Looks whether counts add up: files and their chunks, datasets and dimensions and their files, partials, parts; and what
+/// waits: files of which nothing has been heard for three hours, the outbox.
 ///
 /// A call looks at a part and says where the next one goes on; follow `next` until it is null. Nothing is changed.
 #[utoipa::path(get, path = "/reconciliation", operation_id = "reconcile", tag = "service", params(ReconciliationQuery),

@@ -37,6 +37,9 @@ use crate::routes::uploads::{accepted, request_hash, unknown_spec};
 /// cell, which is read back as a line. Of a zip archive the header is that of the first member that had rejected rows, and
 /// `millrace_member` names each row's, before its line there; rows of a member whose header or dialect is another are one
 /// cell, too, and stay lines of that member. A suggestion is made where one reading is left; nothing applies it. The text is
+/// Where the latest version is a repair that was refused as a whole, and no version is said, the file is that of the version
+/// that it was to mend.
+///
 /// UTF-8 with a mark of byte order. Cells are data: one that begins with `=`, `+`, `-` or `@` is not changed. Open the
 /// file in a spreadsheet program by importing it with all columns as text; that also keeps leading zeros and dates.
 #[utoipa::path(get, path = "/ingestion/files/{file_id}/repair.csv", operation_id = "fetch_repair_file",

@@ -1,5 +1,6 @@
 //! Whether the objects that count are there, and are what the ledger says.
 
+use futures_util::{StreamExt as _, stream};
 use millrace_aggregate::PartialSummary;
 use millrace_core::failure::Failure;
 use millrace_store::reconciliation::{CountingPart, CountingPartial};
@@ -8,14 +9,21 @@ use millrace_table::part::PartEnd;
 use super::{Finding, PAGE, Position, Reconciled};
 use crate::ports::ObjectStore;
 
+/// Objects that are looked at at once.
+const AT_ONCE: usize = 16;
+
 pub(super) async fn partials(
     collections: &dyn ObjectStore,
     page: &[CountingPartial],
     found: &mut Reconciled,
 ) -> Result<Option<Position>, Failure> {
-    for counting in page {
+    let looks = page
+        .iter()
+        .map(async |counting| (counting, partial_finding(collections, counting).await));
+    let mut looks = stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE);
+    while let Some((counting, look)) = looks.next().await {
         found.checked += 1;
-        if let Some((rule, message)) = partial_finding(collections, counting).await? {
+        if let Some((rule, message)) = look? {
             found.findings.push(Finding {
                 rule,
                 dataset: Some(counting.dataset.clone()),
@@ -62,9 +70,13 @@ pub(super) async fn parts(
     page: &[CountingPart],
     found: &mut Reconciled,
 ) -> Result<Option<Position>, Failure> {
-    for part in page {
+    let looks = page
+        .iter()
+        .map(async |part| (part, part_finding(collections, part).await));
+    let mut looks = stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE);
+    while let Some((part, look)) = looks.next().await {
         found.checked += 1;
-        if let Some((rule, message)) = part_finding(collections, part).await? {
+        if let Some((rule, message)) = look? {
             found.findings.push(Finding {
                 rule,
                 dataset: None,
