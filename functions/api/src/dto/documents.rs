@@ -134,11 +134,8 @@ impl DocumentQueryAsked {
         let filters = keep(broken, "/query/filter", read_filters(&self.filter));
         let from = keep(broken, "/query/from", read_day(self.from.as_deref()));
         let to = keep(broken, "/query/to", read_day(self.to.as_deref()));
-        if let (Some(Some(from)), Some(Some(to))) = (&from, &to)
-            && from >= to
-        {
-            broken.push(("/query/to", "wrong_value", TO_BEHIND_FROM.to_owned()));
-        }
+        let is_empty = matches!((&from, &to), (Some(Some(from)), Some(Some(to))) if from >= to);
+        broken.extend(is_empty.then(|| ("/query/to", "wrong_value", TO_BEHIND_FROM.to_owned())));
         let measures = keep(broken, "/query/measures", read_measures(self.measures.as_deref()));
         let dataset = dataset?;
         Some(CheckedQuery {
