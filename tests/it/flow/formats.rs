@@ -161,3 +161,28 @@ async fn columns_nobody_knows_refuse_the_file_unless_the_spec_reads_over_them() 
         }
     }
 }
+
+/// A chunk's header is read from the beginning of the object, which is longer here than what is asked for at first.
+#[tokio::test]
+async fn chunks_find_a_header_of_any_length() {
+    let names: Vec<String> = (0..700).map(|number| format!("{number:0>100}")).collect();
+    let header = format!("State/UT|Trained people|{}\n", names.join("|"));
+    let rows = (0..60)
+        .map(|number| format!("Goa|{}\n", number % 7))
+        .collect::<String>();
+    let text = header + &rows;
+    let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes);
+    let utf16 = [0xFF, 0xFE].into_iter().chain(utf16).collect::<Vec<u8>>();
+    for bytes in [text.as_bytes().to_vec(), utf16] {
+        let spec = json!({"unknown_columns": "ignore", "short_rows": "fill"});
+        let Some((_database, mut road)) = road_of(spec).await else {
+            return;
+        };
+        road.chunk_bytes = 100;
+        let file = road.send(EVENT, "wide.csv", Mode::New, bytes).await;
+        road.settle().await;
+        let record = road.record(file).await;
+        assert!(record.chunks_expected > Some(2), "{:?}", record.facts.error);
+        assert_eq!((record.facts.counts.kept, record.facts.counts.rejected), (60, 0));
+    }
+}

@@ -77,6 +77,30 @@ async fn a_small_repair_file_is_handed_out_itself() {
     );
 }
 
+/// Behind a repair that was refused as a whole, the rows that are meant are those that it was to mend; of one that counts
+/// whole or not at all, its own.
+#[tokio::test]
+async fn a_refused_repair_hides_no_rejected_rows() {
+    for (rule, version) in [("not_csv", 1), ("rows_rejected", 2)] {
+        let api = api(move |statement| match &statement.text {
+            text if text.contains("row_errors_key") => nothing(),
+            text if text.contains("order by t.version desc limit 1") => {
+                let mut latest = record("csv", false);
+                (latest["version"], latest["base_version"]) = (json!(2), json!(1));
+                latest["facts"]["error"] = json!({"rule": rule, "message": "no"});
+                json(&latest)
+            }
+            text if text.contains("file_tracker t") => json(&record("csv", true)),
+            other => panic!("{other}"),
+        });
+        let read = api.get(&path("row-errors")).await;
+        assert_eq!(
+            (read.status, &read.body["version"]),
+            (StatusCode::OK, &json!(version))
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_large_one_and_one_that_is_no_text_lie_elsewhere() {
     for (raw, times) in [(&b"2023-01-08,'4"[..], 40_000), (b"2023-01-08,\xFF4", 1)] {
